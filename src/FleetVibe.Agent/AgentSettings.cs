@@ -1,0 +1,32 @@
+using FleetVibe.Agent.Sources;
+using FleetVibe.Protocol.Transport;
+
+namespace FleetVibe.Agent;
+
+/// <summary>What an agent needs, validated. Defaults are those of the configuration reference.</summary>
+public sealed record AgentSettings
+{
+    /// <summary>Name of this GPU node: the <c>host</c> tag of its points.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Folder of the spool file.</summary>
+    public required string DataDirectory { get; init; }
+
+    public required PeerSettings Aggregators { get; init; }
+
+    public required IReadOnlyList<SourceSettings> Sources { get; init; }
+
+    /// <summary>Time between two collections of a polled source; also the length of a window.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long after its end a window stays open for stragglers.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(2);
+
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Limit of the spool file.</summary>
+    public long SpoolMaxBytes { get; init; } = 1L << 30;
+
+    /// <summary>Series that this node may name; further ones go into <c>other</c>, counted.</summary>
+    public int MaxSeries { get; init; } = 64;
+}

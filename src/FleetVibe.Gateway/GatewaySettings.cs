@@ -1,0 +1,87 @@
+using FleetVibe.Protocol.Transport;
+
+namespace FleetVibe.Gateway;
+
+/// <summary>What a gateway needs, validated. Defaults are those of the configuration reference.</summary>
+public sealed record GatewaySettings
+{
+    /// <summary>The <c>host</c> tag of the gateway's own points.</summary>
+    public string Name { get; init; } = "gateway";
+
+    /// <summary>Where aggregators connect.</summary>
+    public required ListenSettings Listen { get; init; }
+
+    /// <summary>Folder of the commit log.</summary>
+    public required string DataDirectory { get; init; }
+
+    public required TelegrafSettings Telegraf { get; init; }
+
+    /// <summary>Windows older than this are refused as late.</summary>
+    public TimeSpan WindowRetention { get; init; } = TimeSpan.FromHours(72);
+
+    /// <summary>Limit of the commit log with the outbox.</summary>
+    public long StoreMaxBytes { get; init; } = 20L << 30;
+
+    /// <summary>Rounds response_time_ms and gpu_util_percent of vibe_model to integers for an existing database.</summary>
+    public bool IntegerCompat { get; init; }
+}
+
+/// <summary>Which write API is spoken.</summary>
+public enum TelegrafDialect
+{
+    InfluxDbV2,
+    InfluxDbV1,
+    HttpListenerV2,
+}
+
+/// <summary>Where points go.</summary>
+public sealed record TelegrafSettings
+{
+    /// <summary>Base address; the dialect adds its path.</summary>
+    public required Uri Url { get; init; }
+
+    public TelegrafDialect Dialect { get; init; } = TelegrafDialect.InfluxDbV2;
+
+    public BearerToken? Token { get; init; }
+
+    public string? CaFile { get; init; }
+
+    public bool Insecure { get; init; }
+
+    /// <summary>influxdb_v2 only.</summary>
+    public string? Bucket { get; init; }
+
+    /// <summary>influxdb_v2 only.</summary>
+    public string? Org { get; init; }
+
+    /// <summary>influxdb_v1 only.</summary>
+    public string? Database { get; init; }
+
+    /// <summary>influxdb_v1 only.</summary>
+    public string? RetentionPolicy { get; init; }
+
+    /// <summary>influxdb_v1 and http_listener_v2.</summary>
+    public string? Username { get; init; }
+
+    public BearerToken? Password { get; init; }
+
+    /// <summary>influxdb_v1 only: one CREATE DATABASE where the database is missing.</summary>
+    public bool CreateDatabase { get; init; }
+
+    /// <summary>http_listener_v2 only.</summary>
+    public string Path { get; init; } = "/telegraf";
+
+    public int BatchLines { get; init; } = 5000;
+
+    public int BatchBytes { get; init; } = 1 << 20;
+
+    public TimeSpan FlushInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Shorter than the 10 s after which a Telegraf closes an idle connection.</summary>
+    public TimeSpan IdleConnection { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>After an unknown outcome no higher revision of the same points is sent for this long.</summary>
+    public TimeSpan QuietTime { get; init; } = TimeSpan.FromSeconds(30);
+}
