@@ -9,7 +9,16 @@ internal sealed record Collection(SourceReport Report, CounterState State)
         string sourceKey, ISourceClient client, IPolledAdapter adapter, CounterState state, TimeProvider time, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
-        var outcome = await client.FetchAsync(cancellation);
+        FetchOutcome outcome;
+        try
+        {
+            outcome = await client.FetchAsync(cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            outcome = FetchOutcome.Failed(ErrorClass.WrongContent, $"the page could not be fetched: {e.GetType().Name}");
+        }
+
         return Conclude(sourceKey, adapter, state, outcome, time.GetElapsedTime(began), time.GetUtcNow());
     }
 

@@ -18,21 +18,25 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
     private readonly ISourceClient _client;
     private readonly IActorRef _accumulator;
     private readonly TimeProvider _time;
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private Phase _phase = Phase.WaitingForStart;
     private CounterState? _counted;
     private CounterState? _reported;
     private ErrorClass? _lastError;
 
-    public PolledSourceActor(string key, IPolledAdapter adapter, ISourceClient client, IActorRef accumulator, TimeProvider time)
+    public PolledSourceActor(
+        HttpSourceSettings settings, IPolledAdapter adapter, SourceClientFactory createClient, IActorRef accumulator, TimeProvider time)
     {
-        _key = key;
+        _key = settings.Key;
         _adapter = adapter;
-        _client = client;
+        _client = createClient(settings, adapter.Wanted, time);
         _accumulator = accumulator;
         _time = time;
     }
+
+    internal static Props CreateProps(
+        HttpSourceSettings settings, IPolledAdapter adapter, IActorRef accumulator, TimeProvider time, SourceClientFactory? createClient) =>
+        Props.Create(() => new PolledSourceActor(settings, adapter, createClient ?? SourceClient.Create, accumulator, time));
 
     private enum Phase
     {
@@ -46,12 +50,8 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
 
     protected override void PreStart() => AskWhereWeStand();
 
-    protected override void PostStop()
-    {
-        _stopping.Cancel();
-        _stopping.Dispose();
-        _client.Dispose();
-    }
+    // It ends a request that is under way.
+    protected override void PostStop() => _client.Dispose();
 
     protected override void OnReceive(object message)
     {
@@ -106,7 +106,7 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
         }
 
         _phase = Phase.Collecting;
-        Collection.RunAsync(_key, _client, _adapter, _counted!, _time, _stopping.Token)
+        Collection.RunAsync(_key, _client, _adapter, _counted!, _time, CancellationToken.None)
             .PipeTo(Self, success: collection => new CollectionCompleted(collection));
     }
 
@@ -149,7 +149,7 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
         }
     }
 
-    private sealed record CollectionCompleted(Collection Collection) : INoSerializationVerificationNeeded;
+    private sealed record CollectionCompleted(Collection Collection) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     private sealed class AnswerDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
     {

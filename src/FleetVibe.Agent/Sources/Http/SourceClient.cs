@@ -13,6 +13,9 @@ internal interface ISourceClient : IDisposable
     Task<FetchOutcome> FetchAsync(CancellationToken cancellation);
 }
 
+/// <summary>Makes the client of one source; every (re)start of a source makes its own.</summary>
+internal delegate ISourceClient SourceClientFactory(HttpSourceSettings settings, PageWanted wanted, TimeProvider time);
+
 /// <summary>What a source wants of its client beyond its settings.</summary>
 /// <param name="Accept">The Accept header.</param>
 /// <param name="DisabledCure">What switches the metrics on where their path is not there; null where they cannot be off.</param>
@@ -41,6 +44,9 @@ internal sealed class SourceClient : ISourceClient
         _time = time;
         _pipeline = CreatePipeline(settings, time);
     }
+
+    public static ISourceClient Create(HttpSourceSettings settings, PageWanted wanted, TimeProvider time) =>
+        new SourceClient(settings, wanted, time);
 
     public async Task<FetchOutcome> FetchAsync(CancellationToken cancellation)
     {

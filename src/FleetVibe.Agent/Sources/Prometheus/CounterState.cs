@@ -1,4 +1,4 @@
-using FleetVibe.Agent.Sources.V1;
+using FleetVibe.Agent.Spool.V1;
 using Google.Protobuf;
 
 namespace FleetVibe.Agent.Sources.Prometheus;

@@ -3,7 +3,7 @@ using FleetVibe.Agent.Sources.Http;
 namespace FleetVibe.Agent.Sources.Prometheus;
 
 /// <summary>Whether a body can be an exposition at all, and which part of it is whole.</summary>
-internal static class ExpositionBody
+internal static class PageBody
 {
     public const string Accept = "text/plain;version=0.0.4,*/*;q=0.1";
 

@@ -8,18 +8,18 @@ internal sealed class VllmAdapter(VllmSourceSettings settings) : IPolledAdapter
 {
     internal const string DisabledCure = "start vLLM without --disable-log-stats, and let endpoint end in /metrics";
 
-    public PageWanted Wanted { get; } = new(ExpositionBody.Accept, DisabledCure);
+    public PageWanted Wanted { get; } = new(PageBody.Accept, DisabledCure);
 
     public string Origin { get; } = FetchErrors.Place(settings.Endpoint);
 
     public PolledPage Read(CounterState state, FetchedPage page)
     {
-        if (ExpositionBody.IsEmpty(page))
+        if (PageBody.IsEmpty(page))
         {
             return new PolledPage(state);
         }
 
-        if (ExpositionBody.WhatElse(page) is { } other)
+        if (PageBody.WhatElse(page) is { } other)
         {
             return PolledPage.Failed(state, ErrorClass.WrongContent, $"{Origin} answers with {other}, not with metrics: is it the right port and path?");
         }

@@ -37,7 +37,7 @@ internal sealed class VllmPage
     public static VllmPage Read(VllmSourceSettings settings, FetchedPage body)
     {
         var page = new VllmPage(settings);
-        var reader = new ExpositionReader(ExpositionBody.WholeLines(body, out var cutOff), VllmFamilies.Filter);
+        var reader = new ExpositionReader(PageBody.WholeLines(body, out var cutOff), VllmFamilies.Filter);
         while (reader.Read())
         {
             page.Add(ref reader);
@@ -45,7 +45,7 @@ internal sealed class VllmPage
 
         page.IsTruncated = reader.IsTruncated;
         page.Skipped += reader.SkippedLines + (cutOff ? 1 : 0);
-        page.Readings = [.. page._drafts.Select(d => page.Finish(d.Key, d.Value, body.At))];
+        page.Readings = [.. page._drafts.Where(d => d.Value.HasValue).Select(d => page.Finish(d.Key, d.Value, body.At))];
         page.Gauges = page.FoldGauges(body.At);
         page.IsComplete = page.Skipped == 0;
         return page;
@@ -114,6 +114,7 @@ internal sealed class VllmPage
             _drafts[key] = draft;
         }
 
+        draft.HasValue |= reader.Part != SamplePart.Created;
         switch (reader.Part)
         {
             case SamplePart.Created:
@@ -129,7 +130,6 @@ internal sealed class VllmPage
                 draft.Histogram!.AddSum(reader.Value);
                 break;
             case SamplePart.Value when !isHistogram:
-                draft.HasValue = true;
                 draft.Total = CountValue.From(reader.Value) is { } total ? Math.Max(draft.Total ?? 0, total) : draft.Total;
                 break;
             default:
@@ -207,6 +207,7 @@ internal sealed class VllmPage
 
         public double? Created { get; set; }
 
+        /// <summary>More than a start time stands on the page.</summary>
         public bool HasValue { get; set; }
 
         public long? Total { get; set; }
