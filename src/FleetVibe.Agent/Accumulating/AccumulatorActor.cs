@@ -49,7 +49,11 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     internal static Props CreateProps(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time) =>
         Props.Create(() => new AccumulatorActor(settings, spool, contents, time));
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(TransactionDue), TransactionDue.Instance, TickInterval);
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(nameof(TransactionDue), TransactionDue.Instance, TickInterval);
+        OnStatus(_status);
+    }
 
     protected override void OnReceive(object message)
     {
