@@ -11,17 +11,12 @@ namespace FleetVibe.Agent.Tests.Sources.Http;
 
 public class PolledSourceActorTests : TestKit
 {
-    private const string Virtual = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
-
     private readonly FakeTimeProvider _time = new(VllmPages.Epoch);
     private readonly FakeClients _clients = new();
     private readonly IActorRef _source;
 
-    public PolledSourceActorTests()
-        : base(Virtual)
-    {
+    public PolledSourceActorTests() =>
         _source = Sys.ActorOf(VllmSource.CreateProps(VllmPages.Settings, TestActor, _time, _clients.Create));
-    }
 
     private static string Key => VllmPages.Settings.Key;
 
@@ -111,15 +106,28 @@ public class PolledSourceActorTests : TestKit
     }
 
     [Fact]
-    public async Task A_report_without_an_answer_is_settled_by_asking_where_the_source_stands()
+    public async Task A_collection_that_began_before_a_restart_is_not_reported()
     {
         await StartAsync();
-        await CollectAsync(Page(5));
-        ((Akka.TestKit.TestScheduler)Sys.Scheduler).Advance(PolledSourceActor.AnswerTimeout);
-        await StartAsync(checkpoint: null);
+        var adapter = new VllmAdapter(VllmPages.Settings);
+        var before = VllmPages.Fresh();
+        var stale = Collection.Conclude(Key, adapter, before, new FetchOutcome(VllmPages.Page(Page(4)), null, ""), TimeSpan.Zero, VllmPages.Epoch);
+        _source.Tell(SourceMessages.CollectDue.Instance);
+        _source.Tell(new PolledSourceActor.CollectionCompleted(stale, before));
+        _clients.Answer(new FetchOutcome(VllmPages.Page(Page(5), at: 77), null, ""));
+        Assert.Equal(VllmPages.Epoch.AddSeconds(77), (await ExpectMsgAsync<SourceReport>()).Status!.At);
+    }
 
-        // It was not folded, so its five are the past of this start.
-        Assert.Equal(0, Requests(await CollectAsync(Page(6))));
+    [Fact]
+    public async Task A_second_start_does_not_take_the_source_back()
+    {
+        await StartAsync();
+        var first = await CollectAsync(Page(5));
+        _source.Tell(SourceMessages.ReportFolded.Instance);
+        await CollectAsync(Page(8));
+        _source.Tell(SourceMessages.ReportFolded.Instance);
+        _source.Tell(new SourceMessages.StartSource(first.Checkpoint, SpoolIsFresh: false, VllmPages.Epoch));
+        Assert.Equal(1, Requests(await CollectAsync(Page(9))));
     }
 
     [Fact]
