@@ -18,6 +18,9 @@ internal sealed class FakeGateway : IGateway
     /// <summary>While set every call fails.</summary>
     public bool IsDown { get; set; }
 
+    /// <summary>A commit takes effect at once, and is answered when this ends.</summary>
+    public Task CommitAnswer { get; set; } = Task.CompletedTask;
+
     public string? LastError => IsDown ? "down" : null;
 
     public bool IsReachable => !IsDown;
@@ -26,7 +29,12 @@ internal sealed class FakeGateway : IGateway
 
     public Task<LoadOpenWindowsReply> LoadOpenWindows(LoadOpenWindowsRequest request) => Locked(() => Model.LoadOpen(request.Series));
 
-    public Task<CommitReply> Commit(CommitRequest request) => Locked(() => Model.Commit(request));
+    public async Task<CommitReply> Commit(CommitRequest request)
+    {
+        var reply = await Locked(() => Model.Commit(request));
+        await CommitAnswer;
+        return reply;
+    }
 
     public Task<PutPointsReply> PutPoints(PutPointsRequest request) => Locked(() =>
     {
