@@ -31,6 +31,8 @@ public sealed class ThreeMembersTests : IAsyncLifetime, IDisposable
     {
         await Until(() => _members.All(member => View(member).MembersUp == 3));
         await Until(async () => (await Task.WhenAll(_members.Select(Health))).All(status => status == HealthStatus.Healthy));
+        Assert.All(_members, member => Assert.Equal(
+            "akka.ssl.tcp", Akka.Cluster.Cluster.Get(member.Services.GetRequiredService<ActorSystem>()).SelfAddress.Protocol));
         var addresses = _members.Select(AddressOf).ToList();
         var agents = new[] { new TestAgent("a", addresses, first: 1), new TestAgent("b", addresses, first: 2) };
         using var stopping = new CancellationTokenSource();

@@ -348,6 +348,17 @@ public class SeriesStateTests
         Assert.Empty(_gateway.Windows);
     }
 
+    [Fact]
+    public void A_large_view_is_published_in_parts_that_fit_a_frame()
+    {
+        var view = new SeriesView { Series = Wire.Series };
+        view.Windows.AddRange(Enumerable.Range(0, 50).Select(i => new WindowView { Start = i, MissingHosts = { new string('h', 1000) } }));
+        var parts = SeriesViews.InParts(view, 10_000).ToList();
+        Assert.All(parts, part => Assert.InRange(part.CalculateSize(), 1, 11_000));
+        Assert.Equal(view.Windows, parts.SelectMany(part => part.Windows));
+        Assert.Empty(SeriesViews.InParts(new SeriesView(), 10));
+    }
+
     private static DateTimeOffset At(double unixSeconds) => DateTimeOffset.UnixEpoch.AddSeconds(unixSeconds);
 
     private void StartWith(params string[] hosts)
