@@ -52,7 +52,7 @@ public sealed class CommitModelTests
                     await run.CheckAsync();
                 }
             },
-            iter: 150,
+            iter: 60,
             threads: 1);
 
     private sealed class OracleWindow
