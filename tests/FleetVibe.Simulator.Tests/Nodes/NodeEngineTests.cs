@@ -55,6 +55,20 @@ public sealed class NodeEngineTests : IDisposable
     }
 
     [Fact]
+    public void What_the_truth_could_not_take_no_reader_sees()
+    {
+        _engine.FinishNow(2, Start);
+        var page = _engine.RenderMetrics(NodeFault.None);
+        _truth.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => _engine.FinishNow(1, Start));
+
+        Assert.Equal(2, _engine.Finished);
+        Assert.Equal(page, _engine.RenderMetrics(NodeFault.None));
+        Assert.Equal(2, File.ReadAllLines(_folder.File("requests.jsonl")).Length);
+    }
+
+    [Fact]
     public void A_process_that_stood_still_finishes_nothing_for_that_time()
     {
         _engine.FinishUntil(Start);
