@@ -17,6 +17,7 @@ internal sealed class TelegrafCore : IDisposable
     private long _undelivered;
     private long _largestBatch;
     private DateTimeOffset _lastFlush;
+    private int _held;
 
     public TelegrafCore(SimulatedTelegrafSettings settings, TimeProvider clock)
     {
@@ -33,6 +34,9 @@ internal sealed class TelegrafCore : IDisposable
     public TelegrafFaultPlan Faults { get; }
 
     public DateTimeOffset StartedAt { get; }
+
+    /// <summary>Writes that a fault holds back.</summary>
+    public int Held => Volatile.Read(ref _held);
 
     public DateTimeOffset Now => _clock.GetUtcNow();
 
@@ -88,14 +92,26 @@ internal sealed class TelegrafCore : IDisposable
         }
     }
 
-    /// <param name="status">0 where no answer was given.</param>
-    public void CountAnswer(int status)
+    /// <summary>Counts a request once, with the first status that it is given; 0 where it gets no answer.</summary>
+    public void CountAnswer(HttpContext context, int status)
     {
         lock (_lock)
         {
+            if (!context.Items.TryAdd(typeof(TelegrafCore), status))
+            {
+                return;
+            }
+
             _requests++;
             _byStatus[status] = _byStatus.GetValueOrDefault(status) + 1;
         }
+    }
+
+    /// <summary>Resets the connection, counted as no answer.</summary>
+    public void Abort(HttpContext context)
+    {
+        CountAnswer(context, 0);
+        context.Abort();
     }
 
     public void CountRefused(IReadOnlyList<LineProtocolError> errors)
@@ -165,14 +181,14 @@ internal sealed class TelegrafCore : IDisposable
                 await refuse(StatusOf(fault));
                 return true;
             case TelegrafFault.ResetBeforeStoring:
-                context.Abort();
+                Abort(context);
                 return true;
             case TelegrafFault.Hang:
                 await HangAsync(context);
                 return true;
             case TelegrafFault.Slow:
                 // The real handler stores too, though the caller is gone.
-                await Task.Delay(Settings.SlowBy, _clock, _stop.Token);
+                await HoldAsync(Settings.SlowBy, _stop.Token);
                 return false;
             default:
                 return false;
@@ -186,7 +202,7 @@ internal sealed class TelegrafCore : IDisposable
         switch (fault)
         {
             case TelegrafFault.ResetAfterStoring:
-                context.Abort();
+                Abort(context);
                 return true;
             case TelegrafFault.HangAfterStoring:
                 await HangAsync(context);
@@ -219,7 +235,20 @@ internal sealed class TelegrafCore : IDisposable
     private async Task HangAsync(HttpContext context)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token);
-        await Task.Delay(Timeout.InfiniteTimeSpan, _clock, either.Token);
+        await HoldAsync(Timeout.InfiniteTimeSpan, either.Token);
+    }
+
+    private async Task HoldAsync(TimeSpan time, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _held);
+        try
+        {
+            await Task.Delay(time, _clock, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _held);
+        }
     }
 
     private void Flush(bool force)
