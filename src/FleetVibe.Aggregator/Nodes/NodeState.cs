@@ -1,0 +1,198 @@
+using FleetVibe.Protocol.Cluster;
+using FleetVibe.Protocol.V1;
+using Google.Protobuf;
+
+namespace FleetVibe.Aggregator.Nodes;
+
+/// <summary>What the state of a node wants done.</summary>
+internal abstract record NodeEffect
+{
+    private NodeEffect()
+    {
+    }
+
+    /// <summary>Ask the gateway for the lease; the answer belongs to the ticket.</summary>
+    internal sealed record Admit(long Ticket, AdmitInstanceRequest Request) : NodeEffect;
+
+    /// <summary>Prolong the lease of the holder.</summary>
+    internal sealed record Renew(string Session, AdmitInstanceRequest Request) : NodeEffect;
+
+    internal sealed record Tell(object Session, IMessage Message) : NodeEffect;
+}
+
+/// <summary>
+/// Who reports as one node: one session of one spool instance. Knows no actor, no clock and no gateway; what it wants
+/// done it leaves in <see cref="TakeEffects"/>.
+/// </summary>
+internal sealed class NodeState(string node, NodeRules rules)
+{
+    private readonly Dictionary<long, Opening> _openings = [];
+    private List<NodeEffect> _effects = [];
+    private Holder? _holder;
+    private DateTimeOffset _lastHeard;
+    private DateTimeOffset _renewAt;
+    private long _lastTicket;
+    private Heartbeat _heartbeat = new();
+    private string _version = "";
+
+    public IReadOnlyList<NodeEffect> TakeEffects()
+    {
+        var taken = _effects;
+        _effects = [];
+        return taken;
+    }
+
+    public void Open(OpenSession request, object session, DateTimeOffset now)
+    {
+        if (_holder is { Opened: { } opened } && _holder.Session == request.Session)
+        {
+            Tell(session, opened);
+            return;
+        }
+
+        var instance = RecordKey.InstanceFromWire(request.Hello.Instance);
+        if (_holder is not null && _holder.Instance != instance && now - _lastHeard < rules.SessionTakeover)
+        {
+            Refuse(request.Session, session, Refused.Types.Reason.NodeHeld,
+                $"node \"{node}\" is held by another agent, heard {(now - _lastHeard).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
+            return;
+        }
+
+        if (_openings.Values.Any(opening => opening.Request.Session == request.Session))
+        {
+            return;
+        }
+
+        _openings[++_lastTicket] = new Opening(request, instance, session);
+        _effects.Add(new NodeEffect.Admit(
+            _lastTicket, new AdmitInstanceRequest { Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq }));
+    }
+
+    public void Admitted(long ticket, AdmitInstanceReply reply, DateTimeOffset now)
+    {
+        if (!_openings.Remove(ticket, out var opening))
+        {
+            return;
+        }
+
+        var id = opening.Request.Session;
+        switch (reply.Outcome)
+        {
+            case AdmitInstanceReply.Types.Outcome.Admitted when _holder is not null && _holder.Ticket > ticket:
+                // A later stream got its answer first.
+                Tell(opening.Session, new SessionSuperseded { Session = id });
+                break;
+            case AdmitInstanceReply.Types.Outcome.Admitted:
+                Supersede(exceptSession: id);
+                var opened = new SessionOpened { Session = id, HighestSeq = reply.HighestSeq, InstanceOrdinal = reply.InstanceOrdinal };
+                _holder = new Holder(id, opening.Instance, opening.Session, ticket, opened);
+                _version = opening.Request.Hello.Version;
+                _heartbeat = new Heartbeat { Sources = { opening.Request.Hello.Sources }, Series = { opening.Request.Hello.Series } };
+                Hear(now);
+                _renewAt = now + rules.RenewEvery;
+                Tell(opening.Session, opened);
+                break;
+            case AdmitInstanceReply.Types.Outcome.HeldByAnother:
+                Refuse(id, opening.Session, Refused.Types.Reason.NodeHeld, reply.Text);
+                break;
+            case AdmitInstanceReply.Types.Outcome.RolledBack:
+                Refuse(id, opening.Session, Refused.Types.Reason.SpoolRolledBack, reply.Text);
+                break;
+            default:
+                Refuse(id, opening.Session, Refused.Types.Reason.Unavailable, $"the gateway answered {reply.Outcome}: {reply.Text}");
+                break;
+        }
+    }
+
+    public void AdmissionFailed(long ticket, string error)
+    {
+        if (_openings.Remove(ticket, out var opening))
+        {
+            Refuse(opening.Request.Session, opening.Session, Refused.Types.Reason.Unavailable, $"no gateway answers: {error}");
+        }
+    }
+
+    public void Hear(NodeHeartbeat heartbeat, object session, DateTimeOffset now)
+    {
+        var instance = RecordKey.InstanceFromWire(heartbeat.Instance);
+        if (_holder is null || (_holder.Session != heartbeat.Session && now - _lastHeard >= rules.SessionTakeover))
+        {
+            // Granted by the owner before this one: the gateway still holds its lease, or refuses to renew it.
+            Supersede(exceptSession: heartbeat.Session);
+            _holder = new Holder(heartbeat.Session, instance, session, ++_lastTicket, Opened: null);
+            _renewAt = now;
+        }
+        else if (_holder.Session != heartbeat.Session)
+        {
+            Tell(session, new SessionSuperseded { Session = heartbeat.Session });
+            return;
+        }
+
+        _heartbeat = heartbeat.Heartbeat;
+        _version = heartbeat.Version;
+        Hear(now);
+        if (now >= _renewAt)
+        {
+            _renewAt = now + rules.RenewEvery;
+            _effects.Add(new NodeEffect.Renew(
+                heartbeat.Session, new AdmitInstanceRequest { Node = node, Instance = heartbeat.Instance, Renew = true }));
+        }
+    }
+
+    public void Renewed(string session, AdmitInstanceReply reply)
+    {
+        if (_holder?.Session == session && reply.Outcome == AdmitInstanceReply.Types.Outcome.HeldByAnother)
+        {
+            Supersede(exceptSession: "");
+            _holder = null;
+        }
+    }
+
+    /// <summary>The stream is gone; the name stays with its instance until the takeover time has passed.</summary>
+    public void Close(SessionClosed closed)
+    {
+        if (_holder?.Session == closed.Session)
+        {
+            _holder = _holder with { Session = "", Connection = null, Opened = null };
+        }
+    }
+
+    public NodeView View(DateTimeOffset now) => new()
+    {
+        Node = node,
+        Reachability = ReachabilityAt(now),
+        LastHeardUnixMs = _lastHeard == default ? 0 : _lastHeard.ToUnixTimeMilliseconds(),
+        AgentVersion = _version,
+        Sources = { _heartbeat.Sources },
+        Gpus = { _heartbeat.Gpus },
+        Ledger = _heartbeat.Ledger,
+        Series = { _heartbeat.Series },
+    };
+
+    public NodeReachability ReachabilityAt(DateTimeOffset now) =>
+        _lastHeard == default ? NodeReachability.Unknown
+        : now - _lastHeard > rules.Unreachable ? NodeReachability.Unreachable
+        : NodeReachability.Reporting;
+
+    /// <summary>When the node was heard last; the default value where never.</summary>
+    public DateTimeOffset LastHeard => _lastHeard;
+
+    private void Hear(DateTimeOffset now) => _lastHeard = now;
+
+    private void Supersede(string exceptSession)
+    {
+        if (_holder is { Connection: { } connection } && _holder.Session != exceptSession)
+        {
+            Tell(connection, new SessionSuperseded { Session = _holder.Session });
+        }
+    }
+
+    private void Refuse(string id, object session, Refused.Types.Reason reason, string text) =>
+        Tell(session, new SessionRefused { Session = id, Refused = new Refused { Reason = reason, Text = text } });
+
+    private void Tell(object session, IMessage message) => _effects.Add(new NodeEffect.Tell(session, message));
+
+    private sealed record Opening(OpenSession Request, Guid Instance, object Session);
+
+    private sealed record Holder(string Session, Guid Instance, object? Connection, long Ticket, SessionOpened? Opened);
+}

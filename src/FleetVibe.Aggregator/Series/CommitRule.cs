@@ -1,0 +1,37 @@
+namespace FleetVibe.Aggregator.Series;
+
+/// <summary>When a held window gets its next revision.</summary>
+internal static class CommitRule
+{
+    public static bool IsBackfill(SeriesWindow window, DateTimeOffset now, SeriesRules rules) =>
+        window.HasPending && now >= window.End + rules.Lateness;
+
+    /// <param name="window">Held, with no commit under way.</param>
+    /// <param name="expected">The hosts from which a contribution is expected, contributors included.</param>
+    /// <param name="now">Of the one clock.</param>
+    /// <param name="rules">Times.</param>
+    public static bool IsDue(SeriesWindow window, IReadOnlySet<string> expected, DateTimeOffset now, SeriesRules rules)
+    {
+        if (now < window.End)
+        {
+            return false;
+        }
+
+        var finalAt = window.End + rules.Lateness;
+        if (window.HasPending)
+        {
+            var isFirst = window.Revision == 0;
+            if (isFirst && now < finalAt && expected.IsSubsetOf(window.Contributors))
+            {
+                return true;
+            }
+
+            var debounced = window.FirstPendingAt + (IsBackfill(window, now, rules) ? rules.BackfillDebounce : rules.Debounce);
+            return now >= debounced && (!isFirst || now >= window.End + rules.Grace);
+        }
+
+        return window.Revision == 0
+            ? now >= window.End + rules.Grace && expected.Count > 0
+            : !window.IsFinal && now >= finalAt;
+    }
+}

@@ -1,0 +1,435 @@
+using FleetVibe.Metrics.Windows;
+using FleetVibe.Protocol.Cluster;
+using FleetVibe.Protocol.Mapping;
+using FleetVibe.Protocol.V1;
+
+namespace FleetVibe.Aggregator.Series;
+
+/// <summary>
+/// The only merger of one series' windows: decides what is loaded, merged, committed, answered and forgotten. Knows no
+/// actor, no clock and no gateway; what it wants done it leaves in <see cref="TakeEffects"/>.
+/// </summary>
+internal sealed class SeriesState
+{
+    private readonly SeriesKey _series;
+    private readonly SeriesRules _rules;
+    private readonly ExpectedHosts _hosts;
+    private readonly Dictionary<long, SeriesWindow> _windows = [];
+    private readonly List<(MergeContribution Contribution, object ReplyTo)> _early = [];
+    private List<SeriesEffect> _effects = [];
+    private bool _isReady;
+    private bool _isAsking;
+    private DateTimeOffset _askAgainAt;
+    private TimeSpan _askBackoff;
+    private long _nextDue;
+    private long _lastTicket;
+    private bool _isStopping;
+
+    public SeriesState(SeriesKey series, SeriesRules rules)
+    {
+        _series = series;
+        _rules = rules;
+        _hosts = new ExpectedHosts(rules, isVariant: series.Variant.Length > 0);
+        Views = new SeriesViews(series, rules.ShownWindows);
+    }
+
+    public SeriesViews Views { get; }
+
+    /// <summary>Whether a commit is under way whose answer sessions wait for.</summary>
+    public bool IsCommitting => _windows.Values.Any(window => window.IsCommitting);
+
+    /// <summary>Whether nothing is held and nobody feeds the series any more.</summary>
+    public bool IsIdle => _isReady && _windows.Count == 0 && _hosts.IsEmpty;
+
+    public IReadOnlyList<SeriesEffect> TakeEffects()
+    {
+        var taken = _effects;
+        _effects = [];
+        return taken;
+    }
+
+    /// <summary>Asks the gateway what the owner before left open; nothing is answered before that.</summary>
+    public void Start()
+    {
+        _isAsking = true;
+        _effects.Add(new SeriesEffect.LoadOpen());
+    }
+
+    /// <summary>Begins no further commit.</summary>
+    public void Stop() => _isStopping = true;
+
+    public void OpenWindowsLoaded(LoadOpenWindowsReply reply, DateTimeOffset now)
+    {
+        if (_isReady)
+        {
+            return;
+        }
+
+        _isReady = true;
+        _hosts.TakeOver(reply.ExpectedHosts, now);
+        _nextDue = WindowClock.StartOf(now - _rules.Lateness);
+        foreach (var state in reply.Windows)
+        {
+            if (GetOrAdd(state.Key.Start, now, expectsLiveHosts: true) is { } window)
+            {
+                Hold(window, state, now);
+            }
+        }
+
+        foreach (var (contribution, replyTo) in _early)
+        {
+            Merge(contribution, replyTo, now);
+        }
+
+        _early.Clear();
+        Tick(now);
+    }
+
+    public void OpenWindowsFailed(DateTimeOffset now)
+    {
+        _isAsking = false;
+        _askBackoff = _askBackoff < _rules.RetryMin ? _rules.RetryMin : TimeSpan.FromTicks(Math.Min(_askBackoff.Ticks * 2, _rules.RetryMax.Ticks));
+        _askAgainAt = now + _askBackoff;
+    }
+
+    public void Declare(DeclareHost declaration, DateTimeOffset now)
+    {
+        foreach (var start in _hosts.Declare(declaration.Host, declaration.Open, now))
+        {
+            Views.Touch(start);
+        }
+    }
+
+    public void Merge(MergeContribution contribution, object replyTo, DateTimeOffset now)
+    {
+        if (!_isReady)
+        {
+            if (_early.Count < _rules.MaxWaiting)
+            {
+                _early.Add((contribution, replyTo));
+            }
+
+            return;
+        }
+
+        var start = contribution.Key.Start;
+        if (DateTimeOffset.FromUnixTimeSeconds(start) - now > _rules.Future)
+        {
+            _effects.Add(Refusal(contribution, Fate.Future, replyTo));
+            return;
+        }
+
+        if (GetOrAdd(start, now, now < WindowClock.EndOf(start) + _rules.Lateness) is not { } window)
+        {
+            return;
+        }
+
+        window.LastTouched = now;
+        if (window.State == SeriesWindow.Phase.Held)
+        {
+            Apply(window, contribution, replyTo, now);
+            Consider(window, now);
+        }
+        else
+        {
+            if (window.Waiting.Count < _rules.MaxWaiting)
+            {
+                window.Waiting[RecordKey.FromWire(contribution.Record)] = (contribution, replyTo);
+            }
+
+            StartLoads(now);
+        }
+    }
+
+    public void WindowLoaded(long start, long ticket, WindowState state, DateTimeOffset now)
+    {
+        if (FindAsked(start, ticket) is { State: SeriesWindow.Phase.Loading } window)
+        {
+            Hold(window, state, now);
+            Consider(window, now);
+        }
+
+        StartLoads(now);
+    }
+
+    public void WindowLoadFailed(long start, long ticket, DateTimeOffset now)
+    {
+        if (FindAsked(start, ticket) is { State: SeriesWindow.Phase.Loading } window)
+        {
+            window.Forget(now, _rules);
+        }
+    }
+
+    public void CommitAnswered(long start, long ticket, CommitRequest request, CommitReply reply, DateTimeOffset now)
+    {
+        if (FindAsked(start, ticket) is not { IsCommitting: true } window)
+        {
+            return;
+        }
+
+        Views.Touch(start);
+        switch (reply.Outcome)
+        {
+            case CommitReply.Types.Outcome.Committed:
+                AnswerAll(window, window.Committed(request, reply.Revision, now), Fate.Committed);
+                Consider(window, now);
+                break;
+            case CommitReply.Types.Outcome.Late:
+                // Below the horizon nothing is created: the parts have their fate, and the window is no one's any more.
+                AnswerAll(window, window.TakeInFlight(), Fate.Late);
+                _windows.Remove(start);
+                break;
+            case CommitReply.Types.Outcome.OtherLog:
+                _effects.Add(new SeriesEffect.Alarm($"the gateway holds another commit log than before: {reply.Reason}; restart the aggregators to accept it"));
+                window.Forget(now, _rules);
+                break;
+            default:
+                // Another owner was faster, or the commit before this one did happen.
+                window.Forget(now, _rules);
+                break;
+        }
+    }
+
+    public void CommitFailed(long start, long ticket, DateTimeOffset now)
+    {
+        if (FindAsked(start, ticket) is { IsCommitting: true } window)
+        {
+            window.RetryCommit(now, _rules);
+        }
+    }
+
+    /// <summary>What is due by the clock alone.</summary>
+    public void Tick(DateTimeOffset now)
+    {
+        if (!_isReady)
+        {
+            if (!_isAsking && now >= _askAgainAt)
+            {
+                Start();
+            }
+
+            return;
+        }
+
+        AddDueWindows(now);
+        StartLoads(now);
+        foreach (var window in _windows.Values.ToList())
+        {
+            Consider(window, now);
+            if (NothingIsDue(window, now) && now - window.LastTouched > _rules.ForgetAfter)
+            {
+                Release(window, now);
+            }
+        }
+
+        _hosts.ForgetGone(now);
+    }
+
+    /// <summary>The windows whose figures changed since the last call, or all that are shown.</summary>
+    public SeriesView TakeView(DateTimeOffset now, bool all) => Views.Take(_windows, _hosts, window => Expected(window, now), now, all);
+
+    private void Hold(SeriesWindow window, WindowState state, DateTimeOffset now)
+    {
+        try
+        {
+            window.Hold(state, now);
+        }
+        catch (InvalidDataException e)
+        {
+            _effects.Add(new SeriesEffect.Alarm($"the gateway's window {window.Start} of {SeriesName} cannot be read: {e.Message}"));
+            window.Forget(now, _rules);
+            return;
+        }
+
+        Views.Touch(window.Start);
+        foreach (var (contribution, replyTo) in window.Waiting.Values)
+        {
+            Apply(window, contribution, replyTo, now);
+        }
+
+        window.Waiting.Clear();
+    }
+
+    private void Apply(SeriesWindow window, MergeContribution contribution, object replyTo, DateTimeOffset now)
+    {
+        var record = RecordKey.FromWire(contribution.Record);
+        if (window.TryGetSettled(record, out var hash, out var fate))
+        {
+            if (hash != contribution.ContentHash && fate == Fate.Committed)
+            {
+                _effects.Add(new SeriesEffect.Alarm(Forgery(record)));
+                _effects.Add(Refusal(contribution, Fate.Undecodable, replyTo, forged: true));
+            }
+            else
+            {
+                Answer(contribution, replyTo, fate);
+            }
+        }
+        else if (window.IsBelowFloor(record))
+        {
+            Answer(contribution, replyTo, Fate.Committed);
+        }
+        else if (window.FindPending(record) is { } pending)
+        {
+            if (pending.Hash != contribution.ContentHash)
+            {
+                // No answer: once the first content has its fate, this one is refused.
+                _effects.Add(new SeriesEffect.Alarm(Forgery(record)));
+                return;
+            }
+
+            pending.ReplyTo = replyTo;
+            _effects.Add(new SeriesEffect.Answer(replyTo, new ContributionHeld { Key = contribution.Key, Record = contribution.Record }));
+        }
+        else
+        {
+            MergeNew(window, record, contribution, replyTo, now);
+        }
+    }
+
+    private void MergeNew(SeriesWindow window, RecordKey record, MergeContribution contribution, object replyTo, DateTimeOffset now)
+    {
+        SeriesTotals totals;
+        try
+        {
+            totals = TotalsMapper.FromWire(contribution.Totals);
+        }
+        catch (InvalidDataException)
+        {
+            _effects.Add(Refusal(contribution, Fate.Undecodable, replyTo));
+            return;
+        }
+
+        var isBackfill = window.IsFinal || now >= window.End + _rules.Lateness;
+        window.Merge(new PendingPart(record, contribution.ContentHash, (ulong)totals.Requests, isBackfill) { ReplyTo = replyTo }, totals, now);
+        _hosts.NoteContribution(record.Node, now);
+        Views.Touch(window.Start);
+    }
+
+    private void Consider(SeriesWindow window, DateTimeOffset now)
+    {
+        if (_isStopping || window.State != SeriesWindow.Phase.Held || window.IsCommitting || now < window.RetryAt)
+        {
+            return;
+        }
+
+        var expected = Expected(window, now);
+        if (CommitRule.IsDue(window, expected, now, _rules))
+        {
+            var final = window.IsFinal || now >= window.End + _rules.Lateness;
+            var request = window.BeginCommit(Key(window.Start), ++_lastTicket, expected, final);
+            request.Deferrable = CommitRule.IsBackfill(window, now, _rules);
+            _effects.Add(new SeriesEffect.Commit(window.Start, window.Ticket, request));
+        }
+    }
+
+    private HashSet<string> Expected(SeriesWindow window, DateTimeOffset now)
+    {
+        var expected = new HashSet<string>(window.StoredExpected);
+        expected.UnionWith(window.Contributors);
+        if (window.ExpectsLiveHosts)
+        {
+            expected.UnionWith(_hosts.For(window.Start, now));
+        }
+
+        return expected;
+    }
+
+    // A window to which nobody contributes is committed too, and says so.
+    private void AddDueWindows(DateTimeOffset now)
+    {
+        for (; WindowClock.EndOf(_nextDue) <= now; _nextDue += WindowClock.BaseSeconds)
+        {
+            if (!_windows.ContainsKey(_nextDue) && _hosts.For(_nextDue, now).Any())
+            {
+                GetOrAdd(_nextDue, now, expectsLiveHosts: true);
+            }
+        }
+    }
+
+    private SeriesWindow? GetOrAdd(long start, DateTimeOffset now, bool expectsLiveHosts)
+    {
+        if (_windows.TryGetValue(start, out var window))
+        {
+            return window;
+        }
+
+        if (_windows.Count >= _rules.MaxWindows)
+        {
+            var idle = _windows.Values.Where(held => NothingIsDue(held, now)).MinBy(held => held.LastTouched);
+            if (idle is null)
+            {
+                return null;
+            }
+
+            Release(idle, now);
+        }
+
+        return _windows[start] = new SeriesWindow(start, expectsLiveHosts) { LastTouched = now };
+    }
+
+    // The newest first: the backlog has time.
+    private void StartLoads(DateTimeOffset now)
+    {
+        var free = _rules.ConcurrentLoads - _windows.Values.Count(window => window.State == SeriesWindow.Phase.Loading);
+        if (free <= 0)
+        {
+            return;
+        }
+
+        foreach (var window in _windows.Values
+            .Where(window => window.State == SeriesWindow.Phase.Unloaded && now >= window.RetryAt)
+            .OrderByDescending(window => window.Start).Take(free).ToList())
+        {
+            window.BeginLoad(++_lastTicket);
+            _effects.Add(new SeriesEffect.Load(window.Start, window.Ticket));
+        }
+    }
+
+    private bool NothingIsDue(SeriesWindow window, DateTimeOffset now) =>
+        window.State == SeriesWindow.Phase.Held && !window.IsCommitting && !window.HasPending
+        && (window.IsFinal || (window.Revision == 0 && now >= window.End + _rules.Lateness && Expected(window, now).Count == 0));
+
+    private void Release(SeriesWindow window, DateTimeOffset now)
+    {
+        Views.Keep(window, Expected(window, now));
+        _windows.Remove(window.Start);
+    }
+
+    private SeriesWindow? FindAsked(long start, long ticket) =>
+        _windows.TryGetValue(start, out var window) && window.Ticket == ticket ? window : null;
+
+    private void AnswerAll(SeriesWindow window, IEnumerable<PendingPart> parts, Fate fate)
+    {
+        foreach (var part in parts)
+        {
+            _effects.Add(new SeriesEffect.Answer(
+                part.ReplyTo, new ContributionSettled { Key = Key(window.Start), Record = part.Record.ToWire(), Fate = fate }));
+        }
+    }
+
+    private void Answer(MergeContribution contribution, object replyTo, Fate fate) => _effects.Add(new SeriesEffect.Answer(
+        replyTo, new ContributionSettled { Key = contribution.Key, Record = contribution.Record, Fate = fate, Duplicate = true }));
+
+    private static SeriesEffect.Refuse Refusal(MergeContribution contribution, Fate fate, object replyTo, bool forged = false) => new(
+        new RefusePartRequest
+        {
+            Key = contribution.Key,
+            Part = new Contributor
+            {
+                Record = contribution.Record,
+                Requests = contribution.Totals?.Requests ?? 0,
+                ContentHash = contribution.ContentHash,
+            },
+            Fate = fate,
+        },
+        replyTo,
+        forged);
+
+    private string SeriesName => TotalsMapper.FromWire(_series).ToString();
+
+    private string Forgery(RecordKey record) =>
+        $"record {record.Seq} of node {record.Node} came with two contents for {SeriesName}: is its spool a copy, or was it restored?";
+
+    private WindowKey Key(long start) => new() { Series = _series, Level = WindowLevel._10S, Start = start };
+}
