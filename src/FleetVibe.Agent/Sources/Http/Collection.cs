@@ -1,0 +1,58 @@
+using FleetVibe.Agent.Sources.Prometheus;
+
+namespace FleetVibe.Agent.Sources.Http;
+
+/// <summary>One collection of a polled source: its report, and what is counted once that is folded.</summary>
+internal sealed record Collection(SourceReport Report, CounterState State)
+{
+    public static async Task<Collection> RunAsync(
+        string sourceKey, ISourceClient client, IPolledAdapter adapter, CounterState state, TimeProvider time, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        FetchOutcome outcome;
+        try
+        {
+            outcome = await client.FetchAsync(cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            outcome = FetchOutcome.Failed(ErrorClass.WrongContent, $"the page could not be fetched: {e.GetType().Name}");
+        }
+
+        return Conclude(sourceKey, adapter, state, outcome, time.GetElapsedTime(began), time.GetUtcNow());
+    }
+
+    /// <summary>Pure but for the adapter's own failures, which become facts.</summary>
+    public static Collection Conclude(
+        string sourceKey, IPolledAdapter adapter, CounterState state, FetchOutcome outcome, TimeSpan duration, DateTimeOffset now)
+    {
+        if (outcome.Page is not { } page)
+        {
+            return new Collection(Failure(sourceKey, outcome.Error ?? ErrorClass.WrongContent, outcome.Text, duration, now), state);
+        }
+
+        PolledPage read;
+        try
+        {
+            read = adapter.Read(state, page);
+        }
+        catch (Exception e)
+        {
+            var text = $"the page could not be read: {e.GetType().Name}; please report this with a copy of the page";
+            return new Collection(Failure(sourceKey, ErrorClass.WrongContent, text, duration, now), state);
+        }
+
+        var report = new SourceReport(sourceKey)
+        {
+            Deltas = read.Deltas,
+            Gauges = read.Gauges,
+            Gpus = read.Gpus,
+            Checkpoint = ReferenceEquals(read.State, state) ? null : read.State.ToCheckpoint(),
+            Status = new CollectionStatus(page.At, read.Error, read.ErrorText, duration, read.SamplesSkipped, read.Restarts),
+        };
+        return new Collection(report, read.State);
+    }
+
+    private static SourceReport Failure(string sourceKey, ErrorClass error, string text, TimeSpan duration, DateTimeOffset now) =>
+        new(sourceKey) { Status = new CollectionStatus(now, error, text, duration, 0, 0) };
+}
