@@ -28,7 +28,7 @@ internal static class ReferenceText
             text.Append('\n').Append("## `").Append(section.IsList ? $"[[{path}]]" : $"[{path}]").Append("`\n\n").Append(section.Doc).Append('\n');
             if (section.Keys.Count > 0)
             {
-                text.Append("\n| key | value | default | meaning |\n|---|---|---|---|\n");
+                text.Append("\n| key | for example | default | meaning |\n|---|---|---|---|\n");
                 foreach (var key in section.Keys)
                 {
                     text.Append($"| `{key.Name}` | {Value(key)} | {Default(key)} | {Cell(key.Doc)}{Only(key)} |\n");

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using FleetVibe.Verbs.Check;
+using FleetVibe.Verbs.Demo;
+using FleetVibe.Verbs.Run;
+using FleetVibe.Verbs.Simulate;
 
 namespace FleetVibe.Verbs;
 
@@ -26,6 +29,9 @@ internal static class CommandLine
 
     public static RootCommand Create() => new($"FleetVibe collects a fleet of GPU nodes that run small language models.\n\n{ExitCodes.Help}")
     {
+        RunCommand.Create(),
         CheckCommand.Create(),
+        SimulateCommand.Create(),
+        DemoCommand.Create(),
     };
 }

@@ -89,8 +89,11 @@ internal static class SourceSchema
 
     private static KeySpec Map => new(
         "map",
-        new MapType(new TextType("stats.requests"), [], "{ requests = \"stats.requests\" }"),
-        "Where each figure stands in the summary, as a dotted path.") { DefaultNote = "each under its own name" };
+        new MapType(
+            new TextType("stats.requests"),
+            ["requests", "errors", "input_tokens", "output_tokens", "response_time_ms", "gpu_util_percent", "start_time"],
+            "{ requests = \"stats.requests\" }"),
+        "Where each figure stands in the summary, as a dotted path; behind a blank its kind where it is another, e.g. \"usage.last.input gauge\".") { DefaultNote = "each under its own name" };
 
     private static KeySpec Field(string name, string sample, string doc, string? standard) =>
         new(name, new TextType(sample), doc) { Default = standard, DefaultNote = standard is null ? "none" : null };
