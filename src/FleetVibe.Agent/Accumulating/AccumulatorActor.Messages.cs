@@ -1,0 +1,36 @@
+using Akka.Actor;
+using FleetVibe.Agent.Spool;
+using FleetVibe.Protocol.V1;
+
+namespace FleetVibe.Agent.Accumulating;
+
+/// <summary>What the accumulator and its neighbours in the agent say to each other.</summary>
+internal static class AccumulatorMessages
+{
+    /// <summary>From the uplink: how many records may be born as offered; 0 while the stream is down.</summary>
+    internal sealed record SetOfferBudget(int Records) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the uplink: what to add to this node's clock.</summary>
+    internal sealed record SetClockOffset(TimeSpan Offset) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the uplink: acknowledgements changed the spool.</summary>
+    internal sealed record SpoolChanged(SpoolStatus Status) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the uplink; answered by <see cref="AgentDescription"/>.</summary>
+    internal sealed record DescribeAgent : INoSerializationVerificationNeeded;
+
+    /// <param name="Version">Equal versions hold equal windows.</param>
+    /// <param name="Body">Without its time.</param>
+    internal sealed record AgentDescription(long Version, Heartbeat Body) : INoSerializationVerificationNeeded;
+
+    /// <summary>To the uplink: these records are in the spool.</summary>
+    internal sealed record RecordsSpooled(CommitResult Result) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the agent, once its sources have stopped: store what is open; answered by <see cref="WindowsStored"/>.</summary>
+    internal sealed record StoreWindows : INoSerializationVerificationNeeded;
+
+    internal sealed record WindowsStored : INoSerializationVerificationNeeded;
+
+    /// <summary>To the agent: the spool broke while it was in use.</summary>
+    internal sealed record SpoolLost(string Why) : INoSerializationVerificationNeeded;
+}

@@ -1,0 +1,278 @@
+using Akka.Actor;
+using Akka.Event;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Spool;
+using Microsoft.Data.Sqlite;
+using static FleetVibe.Agent.Accumulating.AccumulatorMessages;
+
+namespace FleetVibe.Agent.Accumulating;
+
+/// <summary>
+/// Folds reports, and writes one spool transaction after the other. While a transaction fails or the spool is full it
+/// answers no report, so that sources wait: what they have not read is safe where it is.
+/// </summary>
+internal sealed class AccumulatorActor : UntypedActor, IWithTimers
+{
+    private const double RoomAgain = 0.95;
+
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly AgentSettings _settings;
+    private readonly SpoolWorker _spool;
+    private readonly TimeProvider _time;
+    private readonly AccumulatorState _state;
+    private readonly WindowCloser _closer;
+    private readonly List<IActorRef> _waiting = [];
+    private SpoolStatus _status;
+    private SpoolBatch? _inFlight;
+    private IActorRef _uplink = ActorRefs.Nobody;
+    private IActorRef? _stopper;
+    private int _offerBudget;
+    private bool _failing;
+    private bool _full;
+    private bool _capWarned;
+
+    public AccumulatorActor(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time)
+    {
+        _settings = settings;
+        _spool = spool;
+        _time = time;
+        _status = contents.Status;
+        _state = new AccumulatorState(settings, time.GetUtcNow(), contents.Open, contents.Checkpoints);
+        _closer = new WindowCloser(settings);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    internal static Props CreateProps(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time) =>
+        Props.Create(() => new AccumulatorActor(settings, spool, contents, time));
+
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(TransactionDue), TransactionDue.Instance, TickInterval);
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case SourceReport report:
+                _state.Fold(report, _time.GetUtcNow());
+                WarnOfCap();
+                _waiting.Add(Sender);
+                Answer();
+                WriteIfDue();
+                break;
+            case TransactionDue:
+                WriteIfDue();
+                break;
+            case SourceMessages.SourceReady ready:
+                Watch(ready.SourceKey);
+                break;
+            case SourceWatched watched:
+                watched.Source.Tell(new SourceMessages.StartSource(
+                    _state.CheckpointOf(watched.Key), watched.Watched.IsFresh, watched.Watched.WatchedSince));
+                break;
+            case BatchCommitted committed:
+                OnCommitted(committed.Result);
+                break;
+            case SpoolFailed failed:
+                OnFailed(failed);
+                break;
+            case RetryDue:
+                Write(_inFlight!);
+                break;
+            case AttachUplink attach:
+                _uplink = attach.Uplink;
+                break;
+            case SetOfferBudget budget:
+                _offerBudget = budget.Records;
+                break;
+            case SetClockOffset offset:
+                OnClockOffset(offset.Offset);
+                break;
+            case SpoolChanged changed:
+                OnStatus(changed.Status);
+                break;
+            case DescribeAgent:
+                Sender.Tell(Describe());
+                break;
+            case StoreWindows:
+                _stopper = Sender;
+                WriteLast();
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private void Watch(string sourceKey)
+    {
+        var source = Sender;
+        var now = _time.GetUtcNow();
+        _spool.RunAsync(store => store.Watch(sourceKey, now))
+            .PipeTo(Self, success: watched => new SourceWatched(source, sourceKey, watched), failure: e => new SpoolFailed(e, source, sourceKey));
+    }
+
+    private void WriteIfDue()
+    {
+        var now = _time.GetUtcNow();
+        if (_inFlight is null && _stopper is null && !_full && _state.IsTransactionDue(now))
+        {
+            Write(_state.TakeBatch(now, _offerBudget));
+        }
+    }
+
+    private void WriteLast()
+    {
+        if (_inFlight is null)
+        {
+            Write(_state.TakeBatch(_time.GetUtcNow(), 0, storeOnly: true) with { IsLast = true });
+        }
+    }
+
+    private void Write(SpoolBatch batch)
+    {
+        _inFlight = batch;
+        _spool.RunAsync(store => store.Commit(batch, _closer))
+            .PipeTo(Self, success: result => new BatchCommitted(result), failure: e => new SpoolFailed(e, null, null));
+    }
+
+    private void OnCommitted(CommitResult result)
+    {
+        var last = _inFlight!.IsLast;
+        _inFlight = null;
+        if (_failing)
+        {
+            _failing = false;
+            _log.Info("the spool can be written again");
+        }
+
+        if (result.Records.Count > 0)
+        {
+            _uplink.Tell(new RecordsSpooled(result));
+        }
+
+        OnStatus(result.Status);
+        if (last)
+        {
+            _stopper?.Tell(new WindowsStored());
+        }
+        else if (_stopper is not null)
+        {
+            WriteLast();
+        }
+    }
+
+    private void OnFailed(SpoolFailed failed)
+    {
+        if (failed.Cause is SpoolDamagedException || (failed.Cause is SqliteException sqlite && SpoolFile.IsDamage(sqlite)))
+        {
+            Context.Parent.Tell(new SpoolLost(failed.Cause.Message));
+            return;
+        }
+
+        if (failed.Cause is not SqliteException)
+        {
+            // A bug of ours: what is in memory cannot be trusted, and what is in the spool is whole.
+            throw new SpoolException("the spool transaction failed", failed.Cause);
+        }
+
+        if (!_failing)
+        {
+            _failing = true;
+            _log.Error("cannot write the spool in {0} ({1}): sources wait and nothing is lost; give its disk room or its user permission", _settings.DataDirectory, failed.Cause.Message);
+        }
+
+        if (failed.Source is null)
+        {
+            Timers.StartSingleTimer(nameof(RetryDue), RetryDue.Instance, RetryInterval);
+        }
+        else
+        {
+            Context.System.Scheduler.ScheduleTellOnce(RetryInterval, Self, new SourceMessages.SourceReady(failed.SourceKey!), failed.Source);
+        }
+    }
+
+    private void OnClockOffset(TimeSpan offset)
+    {
+        if (offset != _state.ClockOffset)
+        {
+            _log.Warning("clock_skew: this node's clock is {0:F1} s off the aggregator's; times are corrected by that much", -offset.TotalSeconds);
+        }
+
+        _state.SetClockOffset(offset);
+    }
+
+    private void OnStatus(SpoolStatus status)
+    {
+        if (status.Version < _status.Version)
+        {
+            return;
+        }
+
+        _status = status;
+        if (!_full && status.UsedBytes >= _settings.SpoolMaxBytes)
+        {
+            _full = true;
+            _log.Error("the spool in {0} is full ({1} bytes): sources wait until the aggregator takes records again", _settings.DataDirectory, status.UsedBytes);
+        }
+        else if (_full && status.UsedBytes < _settings.SpoolMaxBytes * RoomAgain)
+        {
+            _full = false;
+            _log.Info("the spool has room again");
+        }
+
+        Answer();
+    }
+
+    private void Answer()
+    {
+        if (_full || _failing)
+        {
+            return;
+        }
+
+        foreach (var source in _waiting)
+        {
+            source.Tell(SourceMessages.ReportFolded.Instance);
+        }
+
+        _waiting.Clear();
+    }
+
+    private void WarnOfCap()
+    {
+        if (!_capWarned && _state.Series.Capped > 0)
+        {
+            _capWarned = true;
+            _log.Warning("more than max_series = {0} series: further ones are counted in {1}", _settings.MaxSeries, Metrics.Windows.SeriesId.Other);
+        }
+    }
+
+    private AgentDescription Describe()
+    {
+        var body = _state.Describe(_time.GetUtcNow());
+        body.Ledger = _status.Ledger.ToWire(_status);
+        return new AgentDescription(_state.Version, body);
+    }
+
+    /// <summary>From the agent: where spooled records are announced.</summary>
+    internal sealed record AttachUplink(IActorRef Uplink) : INoSerializationVerificationNeeded;
+
+    private sealed record SourceWatched(IActorRef Source, string Key, WatchedSource Watched) : INoSerializationVerificationNeeded;
+
+    private sealed record BatchCommitted(CommitResult Result) : INoSerializationVerificationNeeded;
+
+    private sealed record SpoolFailed(Exception Cause, IActorRef? Source, string? SourceKey) : INoSerializationVerificationNeeded;
+
+    private sealed class TransactionDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
+    {
+        internal static TransactionDue Instance { get; } = new();
+    }
+
+    private sealed class RetryDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
+    {
+        internal static RetryDue Instance { get; } = new();
+    }
+}

@@ -1,0 +1,117 @@
+using FleetVibe.Agent.Points;
+using FleetVibe.Agent.Spool;
+using FleetVibe.Metrics.Windows;
+using FleetVibe.Protocol.Mapping;
+using FleetVibe.Protocol.V1;
+
+namespace FleetVibe.Agent.Accumulating;
+
+/// <summary>What is known of a window before something closes into it.</summary>
+internal enum ClosedState
+{
+    /// <summary>No record was ever made for it.</summary>
+    Never,
+
+    /// <summary>Its whole content is at hand.</summary>
+    Kept,
+
+    /// <summary>It had a record, and its content is gone.</summary>
+    Gone,
+}
+
+/// <summary>What closing gives.</summary>
+/// <param name="Contents">Contents of the new records, each within <see cref="WindowCloser.MaxRecordBytes"/>.</param>
+/// <param name="Whole">Everything of the window so far, for later revisions of its points.</param>
+/// <param name="PointsSkipped">Points that were not made because the whole window is not known.</param>
+internal sealed record ClosedWindow(
+    IReadOnlyList<(RecordContent Content, long Requests)> Contents, WindowPart Whole, int PointsSkipped);
+
+/// <summary>Makes the records of a closing window: its contributions, and the points of the whole window. Pure.</summary>
+internal sealed class WindowCloser(AgentSettings settings)
+{
+    internal const int MaxRecordBytes = 256 * 1024;
+
+    private readonly NodePoints _points = new(settings);
+
+    /// <param name="before">The window as it was closed before; null unless <paramref name="state"/> is kept.</param>
+    /// <param name="own">The agent's own point; null where it is not due.</param>
+    internal ClosedWindow Close(ClosingWindow closing, ClosedState state, WindowPart? before, Func<NodePoints, Point>? own)
+    {
+        var part = closing.Part;
+        if (state == ClosedState.Never)
+        {
+            foreach (var idle in closing.Idle)
+            {
+                part.Series.TryAdd(idle.Key, new SeriesShare(true, idle.GivesTtft, idle.Rank)
+                {
+                    SuppliesRequests = idle.Rank != Sources.SourceRank.Summary,
+                });
+            }
+        }
+
+        var whole = new WindowPart(part.Start);
+        if (before is not null)
+        {
+            whole.Merge(before);
+        }
+
+        whole.Merge(part);
+        var contributions = Contributions.Of(part)
+            .Where(entry => state == ClosedState.Never || !entry.Value.IsEmpty)
+            .Select(entry => new Contribution { Series = TotalsMapper.ToWire(entry.Key), Totals = TotalsMapper.ToWire(entry.Value) });
+        var skip = closing.IsFuture || state == ClosedState.Gone;
+        var points = skip ? [] : _points.Of(whole, part).ToList();
+        if (own is not null && state == ClosedState.Never && closing.IsLive)
+        {
+            points.Add(own(_points));
+        }
+
+        return new ClosedWindow(Split(part.Start, contributions, points), whole, skip ? part.Series.Count + part.Gpus.Count + part.Targets.Count : 0);
+    }
+
+    // Each contribution is in exactly one record, so that one record's fate is the fate of a whole part.
+    private static List<(RecordContent Content, long Requests)> Split(long start, IEnumerable<Contribution> contributions, IEnumerable<Point> points)
+    {
+        var contents = new List<(RecordContent Content, long Requests)>();
+        RecordContent? content = null;
+        long requests = 0;
+        var bytes = 0;
+        void Begin(int size)
+        {
+            if (content is not null && bytes + size <= MaxRecordBytes)
+            {
+                bytes += size;
+                return;
+            }
+
+            End();
+            content = new RecordContent { Level = WindowLevel._10S, WindowStart = start };
+            bytes = size;
+        }
+
+        void End()
+        {
+            if (content is not null)
+            {
+                contents.Add((content, requests));
+                requests = 0;
+            }
+        }
+
+        foreach (var contribution in contributions)
+        {
+            Begin(contribution.CalculateSize() + 8);
+            content!.Contributions.Add(contribution);
+            requests += (long)contribution.Totals.Requests;
+        }
+
+        foreach (var point in points)
+        {
+            Begin(point.CalculateSize() + 8);
+            content!.Points.Add(point);
+        }
+
+        End();
+        return contents;
+    }
+}

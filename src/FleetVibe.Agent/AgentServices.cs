@@ -1,0 +1,84 @@
+using Akka;
+using Akka.Actor;
+using Akka.Hosting;
+using FleetVibe.Agent.Spool;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Agent;
+
+/// <summary>The room's door.</summary>
+public static class AgentServices
+{
+    private const string Settings = """
+        akka {
+          coordinated-shutdown.run-by-clr-shutdown-hook = off
+          coordinated-shutdown.exit-clr = off
+          scheduler.tick-duration = 50ms
+        }
+        """;
+
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(4);
+
+    /// <summary>
+    /// Runs an agent in this host: opens its spool (the start fails with what to do where it cannot), then a local
+    /// actor system with the sources, the accumulator and the uplink. On stop it stores what is open. One agent a host.
+    /// </summary>
+    public static IServiceCollection AddFleetVibeAgent(this IServiceCollection services, AgentSettings settings)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddHttpClient();
+        services.AddSingleton(settings);
+        services.TryAddSingleton(SourceProps.CreateFactory);
+        services.AddSingleton<SpoolHost>();
+
+        // Before Akka's own service, so that it starts earlier and stops later.
+        services.AddHostedService(provider => provider.GetRequiredService<SpoolHost>());
+        return services.AddAkka("fleetvibe-agent", (akka, provider) => akka
+            .ConfigureLoggers(loggers =>
+            {
+                loggers.ClearLoggers();
+                loggers.AddLoggerFactory();
+            })
+            .AddHocon(Settings, HoconAddMode.Prepend)
+            .WithActors((system, registry) => Start(system, registry, settings, provider)));
+    }
+
+    private static void Start(ActorSystem system, IActorRegistry registry, AgentSettings settings, IServiceProvider provider)
+    {
+        var agent = system.ActorOf(
+            AgentActor.CreateProps(
+                settings,
+                provider.GetRequiredService<SpoolHost>().Spool,
+                provider.GetRequiredService<SourceFactory>(),
+                provider.GetRequiredService<TimeProvider>()),
+            "agent");
+        registry.Register<AgentActor>(agent);
+        CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "store-open-windows", async () =>
+        {
+            await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, StopPatience);
+            return Done.Instance;
+        });
+    }
+}
+
+/// <summary>Holds the spool open as long as the host runs.</summary>
+internal sealed class SpoolHost(AgentSettings settings, TimeProvider time, ILogger<SpoolHost> log) : IHostedService, IDisposable
+{
+    private SpoolWorker? _spool;
+
+    internal SpoolWorker Spool => _spool ?? throw new InvalidOperationException("the spool is not open yet");
+
+    public async Task StartAsync(CancellationToken cancellationToken) =>
+        _spool = await SpoolWorker.OpenAsync(settings.DataDirectory, time, log);
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        _spool?.Dispose();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _spool?.Dispose();
+}

@@ -1,0 +1,53 @@
+using FleetVibe.Agent.Accumulating;
+
+namespace FleetVibe.Agent.Spool;
+
+/// <summary>What one spool transaction writes, together or not at all.</summary>
+internal sealed record SpoolBatch
+{
+    /// <summary>Corrected time of the batch.</summary>
+    internal required DateTimeOffset At { get; init; }
+
+    /// <summary>Windows that become records; their open rows go.</summary>
+    internal IReadOnlyList<ClosingWindow> Closing { get; init; } = [];
+
+    /// <summary>Changed open windows; they replace their rows.</summary>
+    internal IReadOnlyList<OpenWindowRow> Open { get; init; } = [];
+
+    /// <summary>Starts of open windows that were moved when the clock became known; their rows go.</summary>
+    internal IReadOnlyList<long> Moved { get; init; } = [];
+
+    /// <summary>By source key, as far as reports were folded.</summary>
+    internal IReadOnlyDictionary<string, byte[]> Checkpoints { get; init; } = new Dictionary<string, byte[]>();
+
+    /// <summary>Requests folded since the batch before.</summary>
+    internal long Seen { get; init; }
+
+    /// <summary>Requests in all open windows once this batch is written.</summary>
+    internal long OpenRequests { get; init; }
+
+    /// <summary>Requests of wide deltas folded since the batch before.</summary>
+    internal long WideRequests { get; init; }
+
+    /// <summary>How many live records may be born as offered: the stream is up and has credits.</summary>
+    internal int OfferBudget { get; init; }
+
+    /// <summary>The agent stops once it is written.</summary>
+    internal bool IsLast { get; init; }
+}
+
+/// <summary>An open window as it is stored.</summary>
+internal sealed record OpenWindowRow(long Start, byte[] Content);
+
+/// <summary>A window, or what came for it after its record was made, on its way into a record.</summary>
+internal sealed record ClosingWindow(WindowPart Part)
+{
+    /// <summary>It closes in time, not in catching up.</summary>
+    internal bool IsLive { get; init; }
+
+    /// <summary>It lies in the future; the fleet refuses it, and it has no points.</summary>
+    internal bool IsFuture { get; init; }
+
+    /// <summary>Declared shares of sources that are up and saw nothing: zeros, if it is the window's first record.</summary>
+    internal IReadOnlyList<Placement> Idle { get; init; } = [];
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+
+namespace FleetVibe.Agent.Spool;
+
+/// <summary>
+/// The spool's file and its lock. Opens it, or sets a damaged one aside under another name and begins a new one; it
+/// never deletes one. Two agents cannot open the same one.
+/// </summary>
+internal sealed class SpoolFile : IDisposable
+{
+    internal const string FileName = "spool.db";
+
+    private const int Corrupt = 11;
+    private const int NotADatabase = 26;
+
+    private static readonly string[] Companions = ["", "-wal", "-shm"];
+
+    private readonly string _directory;
+    private readonly FileStream _lock;
+
+    private SpoolFile(string directory, FileStream @lock)
+    {
+        _directory = directory;
+        _lock = @lock;
+    }
+
+    internal string Path => System.IO.Path.Combine(_directory, FileName);
+
+    /// <summary>Takes the lock; creates the folder where it is missing.</summary>
+    /// <exception cref="SpoolException">No permission, or another agent holds it.</exception>
+    internal static SpoolFile Lock(string directory)
+    {
+        var path = System.IO.Path.Combine(directory, "spool.lock");
+        try
+        {
+            Directory.CreateDirectory(directory);
+            return new SpoolFile(directory, new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new SpoolException($"no permission to write in {directory}: give it to the agent's user (chown), or set data_dir to another folder", e);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new SpoolException($"another agent uses {directory} (its lock is {path}): stop it, or give this agent a data_dir of its own", e);
+        }
+        catch (IOException e)
+        {
+            throw new SpoolException($"cannot create {directory}: {e.Message}; set data_dir to a folder that can be written", e);
+        }
+    }
+
+    /// <summary>Opens the database and proves that it is whole and durable.</summary>
+    /// <exception cref="SpoolDamagedException">It is no database, or a broken one.</exception>
+    /// <exception cref="SpoolException">It cannot be opened, or is not durable.</exception>
+    internal SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = Path, Pooling = false }.ToString());
+        try
+        {
+            connection.Open();
+            SpoolSchema.RequireIntact(connection);
+            SpoolSchema.Apply(connection);
+            SpoolSchema.RequireDurable(connection, Path);
+            return connection;
+        }
+        catch (SqliteException e)
+        {
+            connection.Dispose();
+            throw IsDamage(e)
+                ? new SpoolDamagedException(e.Message)
+                : new SpoolException($"cannot open the spool {Path}: {e.Message}; the agent's user must own it and its disk must have room", e);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Renames the file and what belongs to it. Returns the new name.</summary>
+    internal string SetAside(string why, DateTimeOffset now)
+    {
+        var stamp = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
+        var name = $"spool.{why}-{stamp}.db";
+        for (var n = 1; File.Exists(System.IO.Path.Combine(_directory, name)); n++)
+        {
+            name = $"spool.{why}-{stamp}-{n}.db";
+        }
+
+        foreach (var companion in Companions.Where(companion => File.Exists(Path + companion)))
+        {
+            File.Move(Path + companion, System.IO.Path.Combine(_directory, name + companion));
+        }
+
+        return name;
+    }
+
+    internal static bool IsDamage(SqliteException e) => e.SqliteErrorCode is Corrupt or NotADatabase;
+
+    public void Dispose() => _lock.Dispose();
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+
+namespace FleetVibe.Agent.Spool;
+
+/// <summary>The spool's tables, and the settings of SQLite without which an acknowledgement would be a lie.</summary>
+internal static class SpoolSchema
+{
+    private const long SynchronousFull = 2;
+
+    private const string Tables = """
+        CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS records (
+            seq INTEGER PRIMARY KEY, offered INTEGER NOT NULL, requests INTEGER NOT NULL, window_start INTEGER NOT NULL, content BLOB NOT NULL);
+        CREATE INDEX IF NOT EXISTS records_offered ON records (seq) WHERE offered = 1;
+        CREATE TABLE IF NOT EXISTS open_windows (start INTEGER PRIMARY KEY, content BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS closed_windows (start INTEGER PRIMARY KEY, changed INTEGER NOT NULL, content BLOB);
+        CREATE INDEX IF NOT EXISTS closed_windows_changed ON closed_windows (changed) WHERE content IS NOT NULL;
+        CREATE TABLE IF NOT EXISTS sources (
+            key TEXT PRIMARY KEY, watched_since INTEGER NOT NULL, fresh INTEGER NOT NULL, checkpoint BLOB) WITHOUT ROWID;
+        """;
+
+    internal static void Apply(SqliteConnection connection)
+    {
+        Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;");
+        Execute(connection, Tables);
+    }
+
+    /// <summary>Reads the settings back: a file system or a build of SQLite may have refused them in silence.</summary>
+    /// <exception cref="SpoolException">A commit would not survive a power cut.</exception>
+    internal static void RequireDurable(SqliteConnection connection, string path)
+    {
+        var synchronous = Scalar(connection, "PRAGMA synchronous");
+        if (!Equals(synchronous, SynchronousFull))
+        {
+            throw new SpoolException(
+                $"the spool {path} runs with synchronous = {synchronous} instead of 2 (FULL), so a power cut could lose acknowledged data; refusing to run");
+        }
+
+        var journal = Convert.ToString(Scalar(connection, "PRAGMA journal_mode"), CultureInfo.InvariantCulture);
+        if (!string.Equals(journal, "wal", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new SpoolException(
+                $"the spool {path} runs with journal_mode = {journal} instead of wal; put data_dir on a local file system (not NFS or SMB)");
+        }
+    }
+
+    /// <exception cref="SpoolDamagedException">The file contradicts itself.</exception>
+    internal static void RequireIntact(SqliteConnection connection)
+    {
+        var verdict = Convert.ToString(Scalar(connection, "PRAGMA quick_check(1)"), CultureInfo.InvariantCulture);
+        if (verdict != "ok")
+        {
+            throw new SpoolDamagedException(verdict ?? "no verdict");
+        }
+    }
+
+    internal static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    internal static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+}

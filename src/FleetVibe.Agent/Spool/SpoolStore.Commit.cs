@@ -1,0 +1,151 @@
+using FleetVibe.Agent.Accumulating;
+using FleetVibe.Metrics.Windows;
+using Google.Protobuf;
+
+namespace FleetVibe.Agent.Spool;
+
+/// <summary>The transaction that turns what was folded into something durable.</summary>
+internal sealed partial class SpoolStore
+{
+    private static readonly TimeSpan ClosedKept = TimeSpan.FromHours(1);
+
+    // Longer than the gateway takes anything for a window, so that a window that is not listed never had a record.
+    private static readonly TimeSpan ClosedListed = TimeSpan.FromDays(4);
+
+    /// <summary>Writes a batch: records, open and closed windows, checkpoints and counters, or nothing at all.</summary>
+    internal CommitResult Commit(SpoolBatch batch, WindowCloser closer)
+    {
+        using var transaction = _connection.BeginTransaction();
+        var before = Status;
+        var next = new Draft { NextSeq = _meta.NextSeq, OfferBudget = batch.OfferBudget };
+        foreach (var start in batch.Moved)
+        {
+            Execute("DELETE FROM open_windows WHERE start = $start", ("$start", start));
+        }
+
+        foreach (var closing in batch.Closing)
+        {
+            Close(closing, batch, closer, before, next);
+        }
+
+        foreach (var row in batch.Open)
+        {
+            Execute(
+                "INSERT INTO open_windows (start, content) VALUES ($start, $content) ON CONFLICT (start) DO UPDATE SET content = excluded.content",
+                ("$start", row.Start),
+                ("$content", row.Content));
+        }
+
+        foreach (var (key, checkpoint) in batch.Checkpoints)
+        {
+            Execute(
+                """
+                INSERT INTO sources (key, watched_since, fresh, checkpoint) VALUES ($key, $now, 0, $checkpoint)
+                ON CONFLICT (key) DO UPDATE SET checkpoint = excluded.checkpoint
+                """,
+                ("$key", key),
+                ("$now", batch.At.ToUnixTimeMilliseconds()),
+                ("$checkpoint", checkpoint));
+        }
+
+        ForgetClosedWindows(batch.At);
+        var ledger = _meta.Ledger;
+        SaveLedger(
+            ledger with
+            {
+                Seen = ledger.Seen + batch.Seen,
+                Open = batch.OpenRequests,
+                Spooled = ledger.Spooled + next.Requests,
+                WideRequests = ledger.WideRequests + batch.WideRequests,
+                NodePointsSkipped = ledger.NodePointsSkipped + next.PointsSkipped,
+            },
+            next.NextSeq,
+            transaction);
+        _records += next.Records.Count;
+        if (next.LiveBytes > 0)
+        {
+            _bytesPerWindow = _bytesPerWindow == 0 ? next.LiveBytes : (0.9 * _bytesPerWindow) + (0.1 * next.LiveBytes);
+        }
+
+        return new CommitResult(Status, next.Records);
+    }
+
+    private void Close(ClosingWindow closing, SpoolBatch batch, WindowCloser closer, SpoolStatus status, Draft next)
+    {
+        var start = closing.Part.Start;
+        var (state, before) = FindClosed(start, batch.At);
+        var closed = closer.Close(closing, state, before, points => points.Self(start, status, _bytesPerWindow));
+        next.PointsSkipped += closed.PointsSkipped;
+        foreach (var (content, requests) in closed.Contents)
+        {
+            var offered = closing.IsLive && next.OfferBudget > 0;
+            next.OfferBudget -= offered ? 1 : 0;
+            var bytes = content.ToByteArray();
+            Execute(
+                "INSERT INTO records (seq, offered, requests, window_start, content) VALUES ($seq, $offered, $requests, $start, $content)",
+                ("$seq", next.NextSeq),
+                ("$offered", offered),
+                ("$requests", requests),
+                ("$start", start),
+                ("$content", bytes));
+            next.Records.Add(new SpooledRecord((ulong)next.NextSeq, closing.IsLive));
+            next.NextSeq++;
+            next.Requests += requests;
+            next.LiveBytes += closing.IsLive ? bytes.Length : 0;
+        }
+
+        Execute("DELETE FROM open_windows WHERE start = $start", ("$start", start));
+        if (state != ClosedState.Gone)
+        {
+            Execute(
+                """
+                INSERT INTO closed_windows (start, changed, content) VALUES ($start, $changed, $content)
+                ON CONFLICT (start) DO UPDATE SET changed = excluded.changed, content = excluded.content
+                """,
+                ("$start", start),
+                ("$changed", batch.At.ToUnixTimeSeconds()),
+                ("$content", StoredWindowMapper.ToStored(closed.Whole).ToByteArray()));
+        }
+    }
+
+    private (ClosedState State, WindowPart? Before) FindClosed(long start, DateTimeOffset now)
+    {
+        var mayHoldPointsOfLostSpool = _meta.ReplacesLost && start < _meta.Created.ToUnixTimeSeconds();
+        if (mayHoldPointsOfLostSpool || start < (now - ClosedListed).ToUnixTimeSeconds())
+        {
+            return (ClosedState.Gone, null);
+        }
+
+        using var command = Command("SELECT content FROM closed_windows WHERE start = $start", ("$start", start));
+        using var reader = command.ExecuteReader();
+        if (!reader.Read())
+        {
+            return (ClosedState.Never, null);
+        }
+
+        return reader.IsDBNull(0) ? (ClosedState.Gone, null) : (ClosedState.Kept, Parse((byte[])reader[0]));
+    }
+
+    private void ForgetClosedWindows(DateTimeOffset now)
+    {
+        Execute(
+            "UPDATE closed_windows SET content = NULL WHERE content IS NOT NULL AND changed < $before",
+            ("$before", (now - ClosedKept).ToUnixTimeSeconds()));
+        Execute("DELETE FROM closed_windows WHERE start < $before", ("$before", (now - ClosedListed).ToUnixTimeSeconds()));
+    }
+
+    private sealed class Draft
+    {
+        internal long NextSeq { get; set; }
+
+        internal int OfferBudget { get; set; }
+
+        internal long Requests { get; set; }
+
+        internal int PointsSkipped { get; set; }
+
+        internal long LiveBytes { get; set; }
+
+        internal List<SpooledRecord> Records { get; } = [];
+    }
+}

@@ -1,0 +1,94 @@
+using FleetVibe.EndToEnd.Tests.Infrastructure;
+using FleetVibe.Simulator.Nodes;
+using FleetVibe.Simulator.Telegraf;
+using FleetVibe.Simulator.Traffic;
+
+namespace FleetVibe.EndToEnd.Tests;
+
+/// <summary>The binary is killed while a log is written and rotated, and its sink is unwell: no total changes.</summary>
+public class KillTests
+{
+    private const int Kills = 6;
+
+    [Fact]
+    public async Task Six_kills_two_rotations_and_a_sink_that_refuses_a_third_change_no_total()
+    {
+        var random = new Random(41);
+        using var folder = new TemporaryFolder();
+        await using var telegraf = await SimulatedTelegraf.StartAsync(
+            new SimulatedTelegrafSettings
+            {
+                FaultSeed = 41,
+                Faults = new Dictionary<TelegrafFault, double> { [TelegrafFault.Status503] = 1.0 / 3 },
+            },
+            TimeProvider.System);
+        await using var node = await SimulatedNode.StartAsync(
+            new SimulatedNodeSettings { Name = "gpu-node-01", Seed = 41, Directory = folder.Sub("node"), OwnTraffic = false, ExpectedReaders = ExpectedReaders.None, LogRotateEvery = 400 },
+            TimeProvider.System);
+        var config = folder.Write("fleetvibe.toml", $"""
+            [node]
+            name = "gpu-node-01"
+            data_dir = "{folder.Sub("data")}"
+            [[agent.sources]]
+            kind = "json_log"
+            path = "{node.LogPath}"
+            start_at = "beginning"
+            model = "vibethinker-1.5b"
+            task = "algorithm_reasoning"
+            [aggregator]
+            [gateway.telegraf]
+            url = "{telegraf.Address}"
+            [dashboard]
+            listen = "127.0.0.1:0"
+            """);
+
+        var binary = Binary.Start("run", "run", "--config", config);
+        try
+        {
+            for (var kill = 0; kill < Kills; kill++)
+            {
+                await WriteForAsync(node, TimeSpan.FromSeconds(3 + random.Next(9)), random);
+                await binary.DisposeAsync();
+                await WriteForAsync(node, TimeSpan.FromSeconds(random.Next(2)), random);
+                binary = Binary.Start($"run after kill {kill + 1}", "run", "--config", config);
+            }
+
+            await WriteForAsync(node, TimeSpan.FromSeconds(5), random);
+            var truth = Truth.Read(node.TruthPath);
+            await Eventually.Holds(
+                () => Fleet(telegraf, "requests") >= truth.Count,
+                TimeSpan.FromMinutes(3),
+                () => $"Telegraf holds {Fleet(telegraf, "requests")} of {truth.Count} requests:\n{binary.Output}");
+            Assert.Equal(0, await binary.StopAsync());
+
+            Assert.True(File.Exists(node.LogPath + ".2"), "the log was not rotated twice");
+            Assert.Equal(truth.Count, Fleet(telegraf, "requests"));
+            Assert.Equal(truth.Errors, Fleet(telegraf, "errors"));
+            Assert.Equal(truth.InputTokens, Fleet(telegraf, "input_tokens"));
+            Assert.Equal(truth.OutputTokens, Fleet(telegraf, "output_tokens"));
+            foreach (var (start, requests) in truth.ByWindow())
+            {
+                Assert.Equal(requests.Count, telegraf.Sum("vibe_fleet", "requests", p => p.UnixSeconds == start));
+            }
+
+            Assert.Empty(telegraf.Violations);
+        }
+        finally
+        {
+            await binary.DisposeAsync();
+        }
+    }
+
+    private static long Fleet(SimulatedTelegraf telegraf, string field) => telegraf.Sum("vibe_fleet", field);
+
+    private static async Task WriteForAsync(SimulatedNode node, TimeSpan span, Random random)
+    {
+        var time = TimeProvider.System;
+        var start = time.GetTimestamp();
+        while (time.GetElapsedTime(start) < span)
+        {
+            node.FinishNow(1 + random.Next(8));
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time);
+        }
+    }
+}
