@@ -1,5 +1,4 @@
 using FleetVibe.Configuration;
-using FleetVibe.Dashboard;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Composition;
@@ -7,8 +6,6 @@ namespace FleetVibe.Composition;
 /// <summary>The roles of one configuration in one process: started in the order of the data's end to its beginning.</summary>
 internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, RoleStack stack, TextWriter output)
 {
-    private const int PagePortsTried = 20;
-
     /// <exception cref="RoleStartException">A role could not start.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -34,28 +31,7 @@ internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, R
 
         if (settings.Dashboard is { } dashboard)
         {
-            await StartPageAsync(dashboard with { Aggregators = localAggregator! }, settings.DashboardPortMayMove, cancellationToken);
-        }
-    }
-
-    /// <summary>Serves the page; where its port is taken and may move, on the next free one.</summary>
-    public async Task<Uri> StartPageAsync(DashboardSettings dashboard, bool portMayMove, CancellationToken cancellationToken)
-    {
-        for (var tried = 0; ; tried++)
-        {
-            var address = dashboard.Listen.Address with { Port = dashboard.Listen.Address.Port + tried };
-            var attempt = dashboard with { Listen = dashboard.Listen with { Address = address } };
-            try
-            {
-                var host = await stack.StartAsync("page", () => hosts.Dashboard(attempt), cancellationToken);
-                var url = LocalDoor.AddressesOf(host)[0];
-                await output.WriteLineAsync($"page        {url.ToString().TrimEnd('/')}");
-                return url;
-            }
-            catch (RoleStartException e) when (portMayMove && tried < PagePortsTried && RoleStack.IsPortTaken(e))
-            {
-                await output.WriteLineAsync($"warning: port {address.Port} of the page is taken, trying {address.Port + 1}");
-            }
+            await new PageStart(hosts, stack, output).StartAsync(dashboard with { Aggregators = localAggregator! }, settings.DashboardPortMayMove, cancellationToken);
         }
     }
 
