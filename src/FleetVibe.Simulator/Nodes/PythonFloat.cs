@@ -32,25 +32,31 @@ internal static class PythonFloat
     /// <summary>The shortest text that reads back as the same double; an exponent below 1e-4 and from 1e16.</summary>
     private static string Repr(double value)
     {
-        var shortest = value.ToString("R", CultureInfo.InvariantCulture);
+        var shortest = Math.Abs(value).ToString("R", CultureInfo.InvariantCulture);
         var e = shortest.IndexOf('E', StringComparison.Ordinal);
-        if (e < 0)
+        var plain = e < 0 ? shortest : shortest[..e];
+        var power = e < 0 ? 0 : int.Parse(shortest.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var whole = plain.Split('.')[0];
+        var all = plain.Replace(".", "", StringComparison.Ordinal);
+        var digits = all.TrimStart('0').TrimEnd('0');
+        var sign = double.IsNegative(value) ? "-" : "";
+        if (digits.Length == 0)
         {
-            // .NET writes 0.00001 with an exponent and 0.00012 without, as Python does; only the ".0" is missing.
-            return shortest.Contains('.', StringComparison.Ordinal) ? shortest : shortest + ".0";
+            return sign + "0.0";
         }
 
-        var exponent = int.Parse(shortest.AsSpan(e + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        if (exponent != 15)
+        // value = 0.digits * 10^point
+        var point = whole.Length + power - (all.Length - all.TrimStart('0').Length);
+        if (point is < -3 or > 16)
         {
-            return string.Create(
-                CultureInfo.InvariantCulture, $"{shortest[..e]}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}");
+            var fraction = digits.Length > 1 ? "." + digits[1..] : "";
+            return string.Create(CultureInfo.InvariantCulture, $"{sign}{digits[0]}{fraction}e{(point > 0 ? '+' : '-')}{Math.Abs(point - 1):00}");
         }
 
-        // The one exponent that .NET writes and Python does not.
-        var sign = value < 0 ? "-" : "";
-        var digits = shortest[sign.Length..e].Replace(".", "", StringComparison.Ordinal).PadRight(17, '0');
-        var fraction = digits[16..].TrimEnd('0');
-        return $"{sign}{digits[..16]}.{(fraction.Length == 0 ? "0" : fraction)}";
+        return point <= 0
+            ? $"{sign}0.{new string('0', -point)}{digits}"
+            : digits.Length <= point
+                ? $"{sign}{digits.PadRight(point, '0')}.0"
+                : $"{sign}{digits[..point]}.{digits[point..]}";
     }
 }

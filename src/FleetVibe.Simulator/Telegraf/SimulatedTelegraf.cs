@@ -28,6 +28,9 @@ public sealed class SimulatedTelegraf : IAsyncDisposable
 
     public TelegrafStatistics Statistics => _core.Statistics;
 
+    /// <summary>Queued faults that no write has met yet.</summary>
+    public int FaultsQueued => _core.Faults.Queued;
+
     /// <exception cref="ArgumentException">Probabilities of faults are negative or above 1 together.</exception>
     /// <exception cref="IOException">The port is taken, or the output file cannot be written.</exception>
     public static async Task<SimulatedTelegraf> StartAsync(

@@ -88,14 +88,26 @@ internal sealed class TelegrafCore : IDisposable
         }
     }
 
-    /// <param name="status">0 where no answer was given.</param>
-    public void CountAnswer(int status)
+    /// <summary>Counts a request once, with the first status that it is given; 0 where it gets no answer.</summary>
+    public void CountAnswer(HttpContext context, int status)
     {
         lock (_lock)
         {
+            if (!context.Items.TryAdd(typeof(TelegrafCore), status))
+            {
+                return;
+            }
+
             _requests++;
             _byStatus[status] = _byStatus.GetValueOrDefault(status) + 1;
         }
+    }
+
+    /// <summary>Resets the connection, counted as no answer.</summary>
+    public void Abort(HttpContext context)
+    {
+        CountAnswer(context, 0);
+        context.Abort();
     }
 
     public void CountRefused(IReadOnlyList<LineProtocolError> errors)
@@ -165,7 +177,7 @@ internal sealed class TelegrafCore : IDisposable
                 await refuse(StatusOf(fault));
                 return true;
             case TelegrafFault.ResetBeforeStoring:
-                context.Abort();
+                Abort(context);
                 return true;
             case TelegrafFault.Hang:
                 await HangAsync(context);
@@ -186,7 +198,7 @@ internal sealed class TelegrafCore : IDisposable
         switch (fault)
         {
             case TelegrafFault.ResetAfterStoring:
-                context.Abort();
+                Abort(context);
                 return true;
             case TelegrafFault.HangAfterStoring:
                 await HangAsync(context);

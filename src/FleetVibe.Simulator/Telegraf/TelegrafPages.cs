@@ -58,20 +58,20 @@ internal sealed class TelegrafPages(TelegrafCore core)
 
     private async Task CountedAsync(HttpContext context, TelegrafListener listener)
     {
-        var status = 0;
+        // Counted before the first byte of the answer leaves, so that whoever has an answer finds it counted.
+        context.Response.OnStarting(() =>
+        {
+            core.CountAnswer(context, context.Response.StatusCode);
+            return Task.CompletedTask;
+        });
         try
         {
             await (listener.IsAuthorized(context.Request) ? listener.WriteAsync(context) : listener.UnauthorizedAsync(context));
-            status = context.RequestAborted.IsCancellationRequested ? 0 : context.Response.StatusCode;
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
             // The caller gave up, or the simulated Telegraf stops.
-            context.Abort();
-        }
-        finally
-        {
-            core.CountAnswer(status);
+            core.Abort(context);
         }
     }
 

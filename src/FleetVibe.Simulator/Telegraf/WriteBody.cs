@@ -28,8 +28,9 @@ internal sealed record WriteBody(BodyOutcome Outcome, ReadOnlyMemory<byte> Bytes
         int read;
         while ((read = await request.Body.ReadAsync(buffer, cancellationToken)) > 0)
         {
-            wire.Write(buffer, 0, (int)Math.Min(read, limit - wire.Length));
-            if (wire.Length == limit && (read = await request.Body.ReadAsync(buffer, cancellationToken)) > 0)
+            var room = limit - wire.Length;
+            wire.Write(buffer, 0, (int)Math.Min(read, room));
+            if (read > room)
             {
                 return new WriteBody(BodyOutcome.OverLimit, wire.ToArray());
             }

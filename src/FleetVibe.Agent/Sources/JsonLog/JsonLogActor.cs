@@ -1,0 +1,271 @@
+using System.Diagnostics.CodeAnalysis;
+using Akka.Actor;
+using Akka.Event;
+using static FleetVibe.Agent.Sources.SourceMessages;
+
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>
+/// Follows one request log: polls it, reports what is new, and reads on when the report was folded. While there is more, it
+/// does not wait for the poll.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "an actor releases what it holds in PostStop")]
+internal sealed class JsonLogActor : UntypedActor, IWithTimers
+{
+    private const string PollTimer = "poll";
+    private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(1);
+
+    private readonly JsonLogSourceSettings settings;
+    private readonly IActorRef accumulator;
+    private readonly TimeProvider time;
+    private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly SkipCounts skipped = new();
+
+    private StartSource? start;
+    private LogTailer? tailer;
+    private int generation;
+    private bool isReading;
+    private bool isAwaitingFold;
+    private bool isMoreThere;
+    private bool isStatusDue;
+
+    // What happened since the last status.
+    private ErrorClass? error;
+    private string errorText = "";
+    private long requests;
+    private TimeSpan readTime;
+
+    // What was last told to the person who reads the log.
+    private string toldState = "";
+    private bool toldSkips;
+
+    public JsonLogActor(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time)
+    {
+        this.settings = settings;
+        this.accumulator = accumulator;
+        this.time = time;
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    internal static Props CreateProps(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time) =>
+        Props.Create(() => new JsonLogActor(settings, accumulator, time));
+
+    protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
+
+    protected override void PostStop() => DropTailer();
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case StartSource started:
+                Begin(started);
+                break;
+            case CollectDue:
+                isStatusDue = start is not null;
+                ReportStatusIfIdle();
+                break;
+            case ReportFolded:
+                OnFolded();
+                break;
+            case PollDue:
+                Read();
+                break;
+            case PollCompleted completed when completed.Generation == generation:
+                OnRead(completed.Batch);
+                break;
+            case PollFailed failed when failed.Generation == generation:
+                OnFault(failed.Fault);
+                break;
+            case PollCompleted or PollFailed:
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private void Begin(StartSource started)
+    {
+        start = started;
+        isAwaitingFold = false;
+        OpenTailer();
+        Read();
+    }
+
+    private void OpenTailer()
+    {
+        DropTailer();
+        generation++;
+        isReading = false;
+        tailer = new LogTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh);
+    }
+
+    private void DropTailer()
+    {
+        if (tailer is { } old)
+        {
+            // A read may be under way, and disposing waits for it.
+            _ = Task.Run(old.Dispose);
+            tailer = null;
+        }
+    }
+
+    private void Read()
+    {
+        if (tailer is not { } reading || isReading || isAwaitingFold)
+        {
+            return;
+        }
+
+        isReading = true;
+        var (self, current) = (Self, generation);
+        Task.Run(reading.Poll).PipeTo(
+            self,
+            success: batch => new PollCompleted(current, batch),
+            failure: fault => new PollFailed(current, fault));
+    }
+
+    private void OnRead(LogBatch batch)
+    {
+        isReading = false;
+        isMoreThere = batch.IsFull;
+        (error, errorText) = (batch.Error, batch.ErrorText);
+        requests += batch.Requests.Count;
+        readTime += batch.Duration;
+        skipped.Add(batch.Skipped);
+        foreach (var note in batch.Notes)
+        {
+            log.Info("{Note}", note);
+        }
+
+        if (toldState.Length == 0)
+        {
+            TellState(batch.Error, batch.ErrorText);
+        }
+
+        if (batch.Requests.Count > 0 || batch.Checkpoint is not null || isStatusDue)
+        {
+            Report(new SourceReport(settings.Key) { Requests = batch.Requests, Checkpoint = batch.Checkpoint });
+        }
+        else
+        {
+            ReadLater();
+        }
+    }
+
+    /// <summary>A fault of the code: the tailer may have gone further than its last report, so a new one starts where that left off.</summary>
+    private void OnFault(Exception fault)
+    {
+        log.Error(fault, "{Path}: reading failed; starting again at the last folded position", settings.Path);
+        OpenTailer();
+        Timers.StartSingleTimer(PollTimer, PollDue.Instance, RetryAfterFault);
+    }
+
+    private void OnFolded()
+    {
+        if (!isAwaitingFold)
+        {
+            return;
+        }
+
+        isAwaitingFold = false;
+        if (isStatusDue)
+        {
+            ReportStatusIfIdle();
+        }
+        else if (isMoreThere)
+        {
+            Read();
+        }
+        else
+        {
+            ReadLater();
+        }
+    }
+
+    private void ReadLater() => Timers.StartSingleTimer(PollTimer, PollDue.Instance, settings.Poll);
+
+    private void ReportStatusIfIdle()
+    {
+        // Else it goes out with the report that the read under way will bring, or after the one that is being folded.
+        if (isStatusDue && !isReading && !isAwaitingFold)
+        {
+            Report(new SourceReport(settings.Key));
+        }
+    }
+
+    private void Report(SourceReport report)
+    {
+        if (isStatusDue)
+        {
+            isStatusDue = false;
+            report = report with { Status = TakeStatus() };
+        }
+
+        // A new tailer after a fault goes on from here: this source reads no further before it is folded.
+        start = report.Checkpoint is null ? start : start! with { Checkpoint = report.Checkpoint };
+        isAwaitingFold = true;
+        accumulator.Tell(report);
+    }
+
+    private CollectionStatus TakeStatus()
+    {
+        if (error is null && requests == 0 && skipped.Total > 0)
+        {
+            error = ErrorClass.WrongContent;
+            errorText = $"{settings.Path}: no line could be read ({skipped}); check the source's `fields` and `model`";
+        }
+
+        TellState(error, errorText);
+        TellSkips();
+        var status = new CollectionStatus(time.GetUtcNow(), error, errorText, readTime, skipped.Total, 0);
+        skipped.Clear();
+        requests = 0;
+        readTime = TimeSpan.Zero;
+        return status;
+    }
+
+    private void TellState(ErrorClass? newError, string text)
+    {
+        var state = newError?.ToString() ?? "Up";
+        if (state == toldState)
+        {
+            return;
+        }
+
+        toldState = state;
+        if (newError is null)
+        {
+            log.Info("{Path}: being read", settings.Path);
+        }
+        else
+        {
+            log.Warning("{Text}", text);
+        }
+    }
+
+    private void TellSkips()
+    {
+        if (skipped.Total > 0 && !toldSkips)
+        {
+            log.Warning("{Path}: lines were skipped and will be counted as such: {Skipped}", settings.Path, skipped.ToString());
+        }
+
+        toldSkips = skipped.Total > 0;
+    }
+
+    private sealed record PollCompleted(int Generation, LogBatch Batch) : INoSerializationVerificationNeeded;
+
+    private sealed record PollFailed(int Generation, Exception Fault) : INoSerializationVerificationNeeded;
+
+    private sealed class PollDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
+    {
+        public static PollDue Instance { get; } = new();
+
+        private PollDue()
+        {
+        }
+    }
+}

@@ -1,0 +1,47 @@
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>
+/// Rotated files beside the log that were read or were there before it was first seen: none of them may be taken for one
+/// that was rotated away unseen. Bounded; the longest unseen are forgotten first. Not thread safe.
+/// </summary>
+internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
+{
+    public const int Capacity = 256;
+
+    private readonly List<Entry> entries = [.. entries];
+
+    public IReadOnlyList<Entry> Entries => entries;
+
+    /// <summary>Whether a file is known: by its inode and its head, or by its head alone where that tells enough.</summary>
+    public bool Contains(ulong inode, ReadOnlySpan<byte> head)
+    {
+        foreach (var entry in entries)
+        {
+            if ((entry.Inode == inode || entry.Head.IdentifiesContent) && entry.Head.Matches(head))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An empty file is not remembered: whatever is written to it later was never read.</summary>
+    public void Add(ulong inode, HeadFingerprint head)
+    {
+        if (head.Length == 0)
+        {
+            return;
+        }
+
+        var entry = new Entry(inode, head);
+        entries.Remove(entry);
+        entries.Add(entry);
+        if (entries.Count > Capacity)
+        {
+            entries.RemoveAt(0);
+        }
+    }
+
+    internal readonly record struct Entry(ulong Inode, HeadFingerprint Head);
+}

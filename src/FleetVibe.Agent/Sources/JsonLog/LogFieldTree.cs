@@ -1,0 +1,80 @@
+using System.Text;
+
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>Which of a log's fields a value belongs to; the values index the parser's slots.</summary>
+internal enum LogField
+{
+    Timestamp,
+    Duration,
+    Ttft,
+    Status,
+    InputTokens,
+    OutputTokens,
+    Model,
+    Task,
+    Variant,
+}
+
+/// <summary>
+/// The configured field names as a tree that is walked beside the JSON: a dot steps into an object, and a name that holds
+/// dots is also found as one flat name. One place may feed several fields.
+/// </summary>
+internal sealed class LogFieldTree
+{
+    private readonly List<LogFieldTree> children = [];
+    private readonly List<LogField> fields = [];
+    private readonly byte[] name;
+
+    private LogFieldTree(string name) => this.name = Encoding.UTF8.GetBytes(name);
+
+    /// <summary>Fields that the value at this place feeds.</summary>
+    public IReadOnlyList<LogField> Fields => fields;
+
+    public bool HasChildren => children.Count > 0;
+
+    public ReadOnlySpan<byte> Name => name;
+
+    public IReadOnlyList<LogFieldTree> Children => children;
+
+    public static LogFieldTree From(LogFields names)
+    {
+        var root = new LogFieldTree("");
+        root.Add(names.Timestamp, LogField.Timestamp);
+        root.Add(names.Duration, LogField.Duration);
+        root.Add(names.Ttft, LogField.Ttft);
+        root.Add(names.Status, LogField.Status);
+        root.Add(names.InputTokens, LogField.InputTokens);
+        root.Add(names.OutputTokens, LogField.OutputTokens);
+        root.Add(names.Model, LogField.Model);
+        root.Add(names.Task, LogField.Task);
+        root.Add(names.Variant, LogField.Variant);
+        return root;
+    }
+
+    private void Add(string? path, LogField field)
+    {
+        if (string.IsNullOrEmpty(path))
+        {
+            return;
+        }
+
+        Child(path).fields.Add(field);
+        if (path.Contains('.', StringComparison.Ordinal))
+        {
+            path.Split('.').Aggregate(this, (node, step) => node.Child(step)).fields.Add(field);
+        }
+    }
+
+    private LogFieldTree Child(string step)
+    {
+        var child = children.Find(candidate => candidate.name.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(step)));
+        if (child is null)
+        {
+            child = new LogFieldTree(step);
+            children.Add(child);
+        }
+
+        return child;
+    }
+}

@@ -1,0 +1,76 @@
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>Why a line of the log brought no request. Each is counted; none is silent.</summary>
+internal enum SkipReason
+{
+    /// <summary>Not one whole JSON object on one line; a literal NaN or Infinity is no JSON.</summary>
+    NotJson,
+
+    /// <summary>No timestamp, or one in no known form.</summary>
+    BadTimestamp,
+
+    /// <summary>Negative, not finite or no number.</summary>
+    BadDuration,
+
+    /// <summary>Time to first token negative, not finite or no number.</summary>
+    BadTtft,
+
+    /// <summary>A token count negative, not finite or no number.</summary>
+    BadTokens,
+
+    /// <summary>Neither the configuration nor the line names a model.</summary>
+    ModelMissing,
+
+    /// <summary>Longer than the longest line allowed.</summary>
+    Oversize,
+
+    /// <summary>A run of NULs that a writer left behind after its file was truncated.</summary>
+    NulRun,
+
+    /// <summary>The last line of a file that was rotated away was never finished.</summary>
+    Unfinished,
+}
+
+/// <summary>How often each reason occurred. Not thread safe.</summary>
+internal sealed class SkipCounts
+{
+    private readonly long[] counts = new long[Enum.GetValues<SkipReason>().Length];
+
+    public long Total => counts.Sum();
+
+    public long this[SkipReason reason] => counts[(int)reason];
+
+    public void Count(SkipReason reason) => counts[(int)reason]++;
+
+    public void Add(SkipCounts other)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            counts[i] += other.counts[i];
+        }
+    }
+
+    public void Clear() => Array.Clear(counts);
+
+    /// <summary>E.g. <c>12 not_json, 1 bad_duration</c>, the most frequent first; empty where nothing was skipped.</summary>
+    public override string ToString() => string.Join(
+        ", ",
+        Enum.GetValues<SkipReason>()
+            .Where(reason => this[reason] > 0)
+            .OrderByDescending(reason => this[reason])
+            .Select(reason => $"{this[reason]} {NameOf(reason)}"));
+
+    private static string NameOf(SkipReason reason) => reason switch
+    {
+        SkipReason.NotJson => "not_json",
+        SkipReason.BadTimestamp => "bad_timestamp",
+        SkipReason.BadDuration => "bad_duration",
+        SkipReason.BadTtft => "bad_ttft",
+        SkipReason.BadTokens => "bad_tokens",
+        SkipReason.ModelMissing => "model_missing",
+        SkipReason.Oversize => "oversize",
+        SkipReason.NulRun => "nul_run",
+        SkipReason.Unfinished => "unfinished",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason)),
+    };
+}

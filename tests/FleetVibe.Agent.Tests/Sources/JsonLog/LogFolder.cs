@@ -1,0 +1,120 @@
+using System.Globalization;
+using System.Text;
+using FleetVibe.Agent.Sources;
+
+namespace FleetVibe.Agent.Tests.Sources.JsonLog;
+
+/// <summary>A folder with one log in it, and everything that rotations do to logs. Deleted with its files at the end.</summary>
+internal sealed class LogFolder : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-log-").FullName;
+    private readonly List<FileStream> writers = [];
+    private FileStream? writer;
+    private int number;
+
+    public string Log => Path.Combine(folder, "app.jsonl");
+
+    public JsonLogSourceSettings Settings => new() { Path = Log, Model = "m", StartAt = StartAt.Beginning };
+
+    /// <summary>Ids of all whole lines ever written.</summary>
+    public List<long> Written { get; } = [];
+
+    public string PathOf(string name) => Path.Combine(folder, name);
+
+    public static string Line(long id) => string.Create(
+        CultureInfo.InvariantCulture,
+        $$"""{"timestamp":{{1_763_964_000 + id}},"prompt_tokens":{{id}},"duration_ms":12.5,"status":200}""");
+
+    public void WriteLines(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            Write(Line(number) + "\n");
+            Written.Add(number++);
+        }
+    }
+
+    /// <summary>Writes a line in two parts, with something between them.</summary>
+    public void WriteSplitLine(Action between)
+    {
+        var line = Line(number) + "\n";
+        var at = line.Length / 2;
+        var first = Open();
+        Write(line[..at], first);
+        between();
+        Write(line[at..], first);
+        Written.Add(number++);
+    }
+
+    public void Write(string text) => Write(text, Open());
+
+    /// <summary>Rotates by renaming: <c>.1</c> becomes <c>.2</c> and so on, and the writer reopens.</summary>
+    public void Rotate(bool create = true)
+    {
+        var numbers = Directory.GetFiles(folder, "app.jsonl.*").Where(path => path.Length > Log.Length).Select(path => int.Parse(path[(Log.Length + 1)..], CultureInfo.InvariantCulture));
+        foreach (var i in numbers.OrderDescending().ToList())
+        {
+            File.Move($"{Log}.{i}", $"{Log}.{i + 1}");
+        }
+
+        if (File.Exists(Log))
+        {
+            File.Move(Log, $"{Log}.1");
+        }
+
+        writer = null;
+        if (create)
+        {
+            Open();
+        }
+    }
+
+    /// <summary>Copies the log aside and cuts it, as copytruncate does.</summary>
+    public void CopyTruncate(string? copy = null)
+    {
+        Open();
+        if (copy is not null)
+        {
+            File.Copy(Log, PathOf(copy), overwrite: true);
+        }
+
+        Open().SetLength(0);
+        writer!.Seek(0, SeekOrigin.Begin);
+    }
+
+    public void Delete()
+    {
+        CloseWriter();
+        File.Delete(Log);
+    }
+
+    public void CloseWriter()
+    {
+        writer?.Dispose();
+        writer = null;
+    }
+
+    /// <summary>Opens the log as a service does: for appending. A writer that was rotated away stays open.</summary>
+    public FileStream Open()
+    {
+        if (writer is null)
+        {
+            writer = new FileStream(Log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            writers.Add(writer);
+        }
+
+        return writer;
+    }
+
+    public void Dispose()
+    {
+        writers.ForEach(open => open.Dispose());
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static void Write(string text, FileStream target)
+    {
+        target.Write(Encoding.UTF8.GetBytes(text));
+        target.Flush();
+    }
+}
