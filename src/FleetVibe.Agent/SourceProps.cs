@@ -1,10 +1,20 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Dcgm;
+using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.VibeThinker;
+using FleetVibe.Agent.Sources.Vllm;
 
 namespace FleetVibe.Agent;
 
 /// <summary>Which actor reads which kind of source.</summary>
 internal static class SourceProps
 {
-    internal static SourceFactory CreateFactory(IServiceProvider services) =>
-        (settings, _, _) => throw new NotSupportedException($"no source of kind {settings.Kind}");
+    internal static SourceFactory CreateFactory(IServiceProvider services) => (settings, accumulator, time) => settings switch
+    {
+        JsonLogSourceSettings log => JsonLogActor.CreateProps(log, accumulator, time),
+        VllmSourceSettings vllm => VllmSource.CreateProps(vllm, accumulator, time),
+        VibeThinkerSourceSettings vibeThinker => VibeThinkerSource.CreateProps(vibeThinker, accumulator, time),
+        DcgmSourceSettings dcgm => DcgmSource.CreateProps(dcgm, accumulator, time),
+        _ => throw new NotSupportedException($"no source of kind {settings.Kind}"),
+    };
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using FleetVibe.Composition;
 using FleetVibe.Gateway;
 using FleetVibe.Protocol.Transport;
@@ -27,8 +26,7 @@ internal static class DemoCommand
         {
             limit, seed, nodes, truth, sink, dialect, database, org, tokenFile, listen,
         };
-        command.Validators.Add(result => Validate(result, nodes, sink, dialect, database, org, tokenFile));
-        command.SetAction((result, _) => RunAsync(new DemoOptions
+        command.SetAction((result, _) => Problem(result, nodes, sink, dialect, database, org, tokenFile) is { } problem ? RefuseAsync(problem) : RunAsync(new DemoOptions
         {
             For = result.GetValue(limit),
             Seed = result.GetValue(seed),
@@ -40,30 +38,36 @@ internal static class DemoCommand
         return command;
     }
 
-    private static void Validate(
-        CommandResult result, Option<int> nodes, Option<string?> sink, Option<string> dialect, Option<string?> database, Option<string?> org, Option<string?> tokenFile)
+    // Validators would run before the defaults are there.
+    private static string? Problem(
+        ParseResult result, Option<int> nodes, Option<string?> sink, Option<string> dialect, Option<string?> database, Option<string?> org, Option<string?> tokenFile)
     {
         if (result.GetValue(nodes) is < 1 or > MostNodes)
         {
-            result.AddError($"--nodes must be from 1 to {MostNodes}");
+            return $"--nodes must be from 1 to {MostNodes}";
         }
 
-        if (!Dialects.ContainsKey(result.GetValue(dialect)!))
+        if (!Dialects.ContainsKey(result.GetRequiredValue(dialect)))
         {
-            result.AddError($"--dialect: \"{result.GetValue(dialect)}\" is not known: valid are {string.Join(", ", Dialects.Keys)}");
+            return $"--dialect: \"{result.GetValue(dialect)}\" is not known: valid are {string.Join(", ", Dialects.Keys)}";
         }
 
-        if (result.GetValue(sink) is { } url)
+        if (result.GetValue(sink) is not { } url)
         {
-            if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps) || uri.UserInfo.Length > 0)
-            {
-                result.AddError("--sink is no http or https address without credentials: write one such as http://127.0.0.1:8187");
-            }
+            return result.GetValue(database) is not null || result.GetValue(org) is not null || result.GetValue(tokenFile) is not null
+                ? "--database, --org and --token-file belong to --sink: write that too, or leave them out"
+                : null;
         }
-        else if (result.GetValue(database) is not null || result.GetValue(org) is not null || result.GetValue(tokenFile) is not null)
-        {
-            result.AddError("--database, --org and --token-file belong to --sink: write that too, or leave them out");
-        }
+
+        return Uri.TryCreate(url, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps) && uri.UserInfo.Length == 0
+            ? null
+            : "--sink is no http or https address without credentials: write one such as http://127.0.0.1:8187";
+    }
+
+    private static async Task<int> RefuseAsync(string problem)
+    {
+        await Console.Error.WriteLineAsync($"fleetvibe: {problem}");
+        return ExitCodes.Usage;
     }
 
     private static readonly Dictionary<string, TelegrafDialect> Dialects = new()

@@ -193,7 +193,7 @@ internal sealed class DemoFleet : IAsyncDisposable
                 {
                     Endpoint = node.MetricsEndpoint, Token = BearerToken.FromFile(node.TokenFile), CaFile = node.CaFile, Model = Model, Task = Task,
                 },
-                new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
+                //X new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
             ],
         };
         return _stack.StartAsync($"agent of {settings.Node}", () => _hosts.Agent(settings), cancellationToken);
