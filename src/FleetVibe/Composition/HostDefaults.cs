@@ -1,9 +1,12 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace FleetVibe.Composition;
+
+/// <summary>What is logged.</summary>
+/// <param name="Level">Of the rooms; libraries speak from warnings on.</param>
+/// <param name="IsStopping">Whether the process stops its roles.</param>
+internal sealed record LogRules(LogLevel Level, Func<bool> IsStopping);
 
 /// <summary>
 /// What every role's host has: nothing out of the surroundings (no files, no variables, no signals of its own), one way
@@ -13,37 +16,38 @@ internal static class HostDefaults
 {
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
-    public static WebApplicationBuilder CreateWebBuilder(LogLevel level)
+    public static WebApplicationBuilder CreateWebBuilder(string role, LogRules logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "fleetvibe" });
         builder.WebHost.UseKestrel();
         builder.Services.AddRouting();
-        Apply(builder, level);
+        Apply(builder, role, logs);
         return builder;
     }
 
-    public static HostApplicationBuilder CreateBuilder(LogLevel level)
+    public static HostApplicationBuilder CreateBuilder(string role, LogRules logs)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "fleetvibe" });
-        Apply(builder, level);
+        Apply(builder, role, logs);
         return builder;
     }
 
-    private static void Apply(IHostApplicationBuilder builder, LogLevel level)
+    private static void Apply(IHostApplicationBuilder builder, string role, LogRules logs)
     {
-        builder.Logging.SetMinimumLevel(level);
-        foreach (var library in new[] { "Microsoft", "Grpc", "Akka", "System", "Polly" })
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Logging.SetMinimumLevel(logs.Level);
+        foreach (var library in new[] { "Microsoft", "Grpc", "System", "Polly" })
         {
             builder.Logging.AddFilter(library, LogLevel.Warning);
         }
 
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        // It warns that a port without TLS speaks no HTTP/2, which is what the page's port is meant to do.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+
+        // Members that stop one after the other report each other as lost.
+        builder.Logging.AddFilter("Akka", level => level >= LogLevel.Warning && !logs.IsStopping());
+        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options => options.Role = role);
+        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
     }

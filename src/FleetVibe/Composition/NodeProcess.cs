@@ -13,19 +13,23 @@ internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, R
         PeerSettings? localAggregator = null;
         if (settings.Gateway is { } gateway)
         {
-            localGateway = await StartWithDoorAsync("gateway", gateway.Listen, door => hosts.Gateway(gateway, door), cancellationToken);
+            (localGateway, _) = await StartWithDoorAsync("gateway", gateway.Listen, (role, door) => hosts.Gateway(role, gateway, door), cancellationToken);
         }
 
         if (settings.Aggregator is { } aggregator)
         {
             var connected = settings.AggregatorUsesLocalGateway ? aggregator with { Gateways = localGateway! } : aggregator;
-            localAggregator = await StartWithDoorAsync("aggregator", aggregator.Listen, door => hosts.Aggregator(connected, door), cancellationToken);
+            (localAggregator, var host) = await StartWithDoorAsync("aggregator", aggregator.Listen, (role, door) => hosts.Aggregator(role, connected, door), cancellationToken);
+            if (settings.AgentUsesLocalAggregator)
+            {
+                await AggregatorStart.UntilReadyAsync(host, cancellationToken);
+            }
         }
 
         if (settings.Agent is { } agent)
         {
             var connected = settings.AgentUsesLocalAggregator ? agent with { Aggregators = localAggregator! } : agent;
-            await stack.StartAsync("agent", () => hosts.Agent(connected), cancellationToken);
+            await stack.StartAsync("agent", role => hosts.Agent(role, connected), cancellationToken);
             await output.WriteLineAsync($"agent       {connected.Sources.Count} {(connected.Sources.Count == 1 ? "source" : "sources")}, reports to {Addresses(connected.Aggregators.Addresses)}");
         }
 
@@ -35,12 +39,12 @@ internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, R
         }
     }
 
-    private async Task<PeerSettings> StartWithDoorAsync(string role, ListenSettings listen, Func<LocalDoor, IHost> create, CancellationToken cancellationToken)
+    private async Task<(PeerSettings Peer, IHost Host)> StartWithDoorAsync(string role, ListenSettings listen, Func<string, LocalDoor, IHost> create, CancellationToken cancellationToken)
     {
         var door = new LocalDoor(listen);
-        var host = await stack.StartAsync(role, () => create(door), cancellationToken);
+        var host = await stack.StartAsync(role, name => create(name, door), cancellationToken);
         await output.WriteLineAsync($"{role,-12}{Addresses(door.OuterAddressesOf(host))}");
-        return door.PeerOf(host);
+        return (door.PeerOf(host), host);
     }
 
     private static string Addresses(IEnumerable<Uri> addresses) => string.Join(", ", addresses.Select(a => a.GetLeftPart(UriPartial.Authority)));

@@ -16,7 +16,7 @@ internal sealed class PageStart(RoleHosts hosts, RoleStack stack, TextWriter out
             var attempt = dashboard with { Listen = dashboard.Listen with { Address = address } };
             try
             {
-                var host = await stack.StartAsync("page", () => hosts.Dashboard(attempt), cancellationToken);
+                var host = await stack.StartAsync("page", role => hosts.Dashboard(role, attempt), cancellationToken);
                 var url = LocalDoor.AddressesOf(host)[0];
                 await output.WriteLineAsync($"page        {url.ToString().TrimEnd('/')}");
                 return url;

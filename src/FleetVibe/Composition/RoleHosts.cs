@@ -2,16 +2,15 @@ using FleetVibe.Agent;
 using FleetVibe.Aggregator;
 using FleetVibe.Dashboard;
 using FleetVibe.Gateway;
-using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Composition;
 
 /// <summary>One host for each role.</summary>
-internal sealed class RoleHosts(LogLevel level)
+internal sealed class RoleHosts(LogRules logs)
 {
-    public IHost Gateway(GatewaySettings settings, LocalDoor door)
+    public IHost Gateway(string role, GatewaySettings settings, LocalDoor door)
     {
-        var builder = HostDefaults.CreateWebBuilder(level);
+        var builder = HostDefaults.CreateWebBuilder(role, logs);
         door.AddTo(builder);
         builder.AddFleetVibeGateway(settings);
         var app = builder.Build();
@@ -19,9 +18,9 @@ internal sealed class RoleHosts(LogLevel level)
         return app;
     }
 
-    public IHost Aggregator(AggregatorSettings settings, LocalDoor door)
+    public IHost Aggregator(string role, AggregatorSettings settings, LocalDoor door)
     {
-        var builder = HostDefaults.CreateWebBuilder(level);
+        var builder = HostDefaults.CreateWebBuilder(role, logs);
         door.AddTo(builder);
         builder.AddFleetVibeAggregator(settings);
         var app = builder.Build();
@@ -29,16 +28,16 @@ internal sealed class RoleHosts(LogLevel level)
         return app;
     }
 
-    public IHost Agent(AgentSettings settings)
+    public IHost Agent(string role, AgentSettings settings)
     {
-        var builder = HostDefaults.CreateBuilder(level);
+        var builder = HostDefaults.CreateBuilder(role, logs);
         builder.Services.AddFleetVibeAgent(settings);
         return builder.Build();
     }
 
-    public IHost Dashboard(DashboardSettings settings)
+    public IHost Dashboard(string role, DashboardSettings settings)
     {
-        var builder = HostDefaults.CreateWebBuilder(level);
+        var builder = HostDefaults.CreateWebBuilder(role, logs);
         builder.AddFleetVibeDashboard(settings);
         var app = builder.Build();
         app.MapFleetVibeDashboard();

@@ -11,18 +11,21 @@ internal sealed class RoleStack(TextWriter error) : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly List<(string Role, IHost Host)> _started = [];
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private bool _stopping;
+    private volatile bool _stopping;
 
     /// <summary>The first role that ended without being told to.</summary>
     public Task<string> Ended => _ended.Task;
 
+    /// <summary>Whether the roles are being stopped.</summary>
+    public bool IsStopping => _stopping;
+
     /// <exception cref="RoleStartException">The host could not be built or started; what was started goes on.</exception>
-    public async Task<IHost> StartAsync(string role, Func<IHost> create, CancellationToken cancellationToken)
+    public async Task<IHost> StartAsync(string role, Func<string, IHost> create, CancellationToken cancellationToken)
     {
         IHost? host = null;
         try
         {
-            host = create();
+            host = create(role);
             await host.StartAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)

@@ -25,7 +25,7 @@ internal sealed class DemoFleet : IAsyncDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleetvibe-demo-");
     private readonly RoleStack _stack;
-    private readonly RoleHosts _hosts = new(LogLevel.Warning);
+    private readonly RoleHosts _hosts;
     private readonly BearerToken _agentToken = BearerToken.Random();
     private readonly DemoOptions _options;
     private readonly TextWriter _output;
@@ -37,6 +37,7 @@ internal sealed class DemoFleet : IAsyncDisposable
         _options = options;
         _output = output;
         _stack = new RoleStack(error);
+        _hosts = new RoleHosts(new LogRules(LogLevel.Warning, () => _stack.IsStopping));
     }
 
     public IReadOnlyList<SimulatedNode> Nodes { get; private set; } = [];
@@ -154,7 +155,7 @@ internal sealed class DemoFleet : IAsyncDisposable
             Telegraf = _options.Sink ?? new TelegrafSettings { Url = Telegraf!.Address, Token = Telegraf.Settings.Token },
         };
         var door = new LocalDoor(settings.Listen);
-        Gateway = door.PeerOf(await _stack.StartAsync("gateway", () => _hosts.Gateway(settings, door), cancellationToken));
+        Gateway = door.PeerOf(await _stack.StartAsync("gateway", role => _hosts.Gateway(role, settings, door), cancellationToken));
         return Gateway;
     }
 
@@ -172,7 +173,8 @@ internal sealed class DemoFleet : IAsyncDisposable
     {
         var settings = new AggregatorSettings { Name = $"aggregator-{number}", Listen = Loopback(_agentToken), Gateways = gateway, Cluster = cluster };
         var door = new LocalDoor(settings.Listen);
-        var host = await _stack.StartAsync(settings.Name, () => _hosts.Aggregator(settings, door), cancellationToken);
+        var host = await _stack.StartAsync(settings.Name, role => _hosts.Aggregator(role, settings, door), cancellationToken);
+        await AggregatorStart.UntilReadyAsync(host, cancellationToken);
         return (door.PeerOf(host), host);
     }
 
@@ -196,7 +198,7 @@ internal sealed class DemoFleet : IAsyncDisposable
                 //X new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
             ],
         };
-        return _stack.StartAsync($"agent of {settings.Node}", () => _hosts.Agent(settings), cancellationToken);
+        return _stack.StartAsync(settings.Node, role => _hosts.Agent(role, settings), cancellationToken);
     }
 
     private async Task StartPageAsync(CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using FleetVibe.Configuration.Values;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.V1;
 using FleetVibe.Simulator.Nodes;
@@ -22,7 +23,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
     public async Task<bool> RunAsync(CancellationToken stop)
     {
         using var reader = new FleetReader(fleet.AggregatorPeers, fleet.Gateway, time);
-        await output.WriteLineAsync(options.For is null ? "running; Ctrl-C stops the traffic and judges" : $"running for {options.For} of traffic");
+        await output.WriteLineAsync(options.For is null ? "running; Ctrl-C stops the traffic and judges" : $"running: {DurationText.Format(options.For.Value)} of traffic, from its first request on");
         await TrafficAsync(reader, stop);
         await output.WriteLineAsync("traffic stopped, draining");
         await Task.WhenAll(fleet.Nodes.Select(n => n.StopTrafficAsync()));
