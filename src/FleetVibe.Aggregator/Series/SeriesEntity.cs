@@ -17,6 +17,9 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
     private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PassivateAfter = TimeSpan.FromMinutes(10);
 
+    // A quarter of a remoting frame: what does not fit into one is dropped.
+    private const int MaxPublishedBytes = 256 * 1024;
+
     private readonly SeriesKey _series;
     private readonly SeriesState _state;
     private readonly IGateway _gateway;
@@ -170,9 +173,9 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
             _publishAllAt = now + PublishAllEvery;
         }
 
-        if (view.Windows.Count > 0)
+        foreach (var part in SeriesViews.InParts(view, MaxPublishedBytes))
         {
-            _publish(new SeriesChanged { Series = view });
+            _publish(new SeriesChanged { Series = part });
         }
     }
 

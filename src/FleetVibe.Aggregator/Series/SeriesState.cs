@@ -171,12 +171,13 @@ internal sealed class SeriesState
         switch (reply.Outcome)
         {
             case CommitReply.Types.Outcome.Committed:
-                AnswerAll(window, window.Committed(request, reply.Revision, now), Fate.Committed);
+                AnswerCommitted(window, window.Committed(request, reply.Revision, now));
                 Consider(window, now);
                 break;
             case CommitReply.Types.Outcome.Late:
-                // Below the horizon nothing is created: the parts have their fate, and the window is no one's any more.
-                AnswerAll(window, window.TakeInFlight(), Fate.Late);
+                // Below the horizon nothing is created. A part may have been committed before, by an attempt whose answer
+                // was lost, so the fate that stands is asked for.
+                _effects.AddRange(window.TakeInFlight().Select(part => Refusal(window, part, Fate.Late)));
                 _windows.Remove(start);
                 break;
             case CommitReply.Types.Outcome.OtherLog:
@@ -399,12 +400,12 @@ internal sealed class SeriesState
     private SeriesWindow? FindAsked(long start, long ticket) =>
         _windows.TryGetValue(start, out var window) && window.Ticket == ticket ? window : null;
 
-    private void AnswerAll(SeriesWindow window, IEnumerable<PendingPart> parts, Fate fate)
+    private void AnswerCommitted(SeriesWindow window, IEnumerable<PendingPart> parts)
     {
         foreach (var part in parts)
         {
             _effects.Add(new SeriesEffect.Answer(
-                part.ReplyTo, new ContributionSettled { Key = Key(window.Start), Record = part.Record.ToWire(), Fate = fate }));
+                part.ReplyTo, new ContributionSettled { Key = Key(window.Start), Record = part.Record.ToWire(), Fate = Fate.Committed }));
         }
     }
 
@@ -425,6 +426,16 @@ internal sealed class SeriesState
         },
         replyTo,
         forged);
+
+    private SeriesEffect.Refuse Refusal(SeriesWindow window, PendingPart part, Fate fate) => new(
+        new RefusePartRequest
+        {
+            Key = Key(window.Start),
+            Part = new Contributor { Record = part.Record.ToWire(), Requests = part.Requests, ContentHash = part.Hash },
+            Fate = fate,
+        },
+        part.ReplyTo,
+        Forged: false);
 
     private string SeriesName => TotalsMapper.FromWire(_series).ToString();
 

@@ -57,6 +57,31 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
         return view;
     }
 
+    /// <summary>The same windows in as few views as the size allows.</summary>
+    public static IEnumerable<SeriesView> InParts(SeriesView view, int maxBytes)
+    {
+        var part = new SeriesView { Series = view.Series };
+        var bytes = 0;
+        foreach (var window in view.Windows)
+        {
+            var size = window.CalculateSize();
+            if (part.Windows.Count > 0 && bytes + size > maxBytes)
+            {
+                yield return part;
+                part = new SeriesView { Series = view.Series };
+                bytes = 0;
+            }
+
+            part.Windows.Add(window);
+            bytes += size;
+        }
+
+        if (part.Windows.Count > 0)
+        {
+            yield return part;
+        }
+    }
+
     private static WindowView View(SeriesWindow window, HashSet<string> expected) => new()
     {
         Start = window.Start,

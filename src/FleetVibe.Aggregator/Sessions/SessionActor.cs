@@ -14,6 +14,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private static readonly TimeSpan OpenAgainAfter = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(15);
     private const int MaxSeries = 256;
+    private const int MaxOpenWindows = 12;
 
     private readonly SessionContext _context;
     private readonly ChannelWriter<AggregatorMessage> _agent;
@@ -216,7 +217,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
                 {
                     Node = _hello.Node,
                     Session = _id,
-                    Heartbeat = heartbeat,
+                    Heartbeat = WithoutOpenWindows(heartbeat),
                     Instance = _hello.Instance,
                     Version = _hello.Version,
                 });
@@ -230,6 +231,16 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
                 break;
         }
     }
+
+    // They go to their series; a node with many would not fit into one message between members.
+    private static Heartbeat WithoutOpenWindows(Heartbeat heartbeat) => new()
+    {
+        SentUnixNs = heartbeat.SentUnixNs,
+        Sources = { heartbeat.Sources },
+        Ledger = heartbeat.Ledger,
+        Gpus = { heartbeat.Gpus },
+        Series = { heartbeat.Series },
+    };
 
     private void Take(Record record)
     {
@@ -287,7 +298,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
         var windows = open.Where(window => window.Series is not null).ToLookup(window => window.Series);
         foreach (var key in series.Distinct().Where(key => key.Model.Length > 0 && key.Task.Length > 0).Take(MaxSeries))
         {
-            _context.Series.Tell(new DeclareHost { Series = key, Host = _hello.Node, Open = { windows[key] } });
+            _context.Series.Tell(new DeclareHost { Series = key, Host = _hello.Node, Open = { windows[key].TakeLast(MaxOpenWindows) } });
         }
     }
 
