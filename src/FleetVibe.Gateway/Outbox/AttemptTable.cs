@@ -5,6 +5,8 @@ namespace FleetVibe.Gateway.Outbox;
 /// <summary>Attempts stand in the file before their first byte leaves; a point is in at most one.</summary>
 internal static class AttemptTable
 {
+    private static readonly TimeSpan LongestAttempt = TimeSpan.FromMinutes(10);
+
     private const string Due = "attempt IS NULL AND (state = 0 OR replay = 1)";
 
     internal static bool HasDue(SqliteDatabase database, IReadOnlyCollection<long> except) => database.Number(
@@ -79,7 +81,11 @@ internal static class AttemptTable
     internal static int ReleaseExpired(SqliteDatabase database, DateTimeOffset expiredBefore, DateTimeOffset now)
     {
         var expired = new List<long>();
-        using (var rows = database.Query("SELECT id FROM attempts WHERE expires_at_ms <= $1", expiredBefore.ToUnixTimeMilliseconds()))
+
+        // One that expires far in the future was begun before the clock was set back.
+        using (var rows = database.Query(
+            "SELECT id FROM attempts WHERE expires_at_ms <= $1 OR expires_at_ms > $2",
+            expiredBefore.ToUnixTimeMilliseconds(), (now + LongestAttempt).ToUnixTimeMilliseconds()))
         {
             while (rows.Read())
             {

@@ -21,10 +21,18 @@ internal sealed class CommitLogService(ICommitLog log, DeliveryStatus delivery, 
         return AnswerAsync(() => log.LoadOpenWindowsAsync(request.Series));
     }
 
-    public override Task<CommitReply> Commit(CommitRequest request, ServerCallContext context)
+    public override async Task<CommitReply> Commit(CommitRequest request, ServerCallContext context)
     {
         var commit = MessageRules.RequireCommit(request);
-        return AnswerAsync(() => log.CommitAsync(commit));
+        var reply = await AnswerAsync(() => log.CommitAsync(commit));
+        if (reply.Reason == CommitRules.IdTakenTwice)
+        {
+            logger.LogError(
+                "A commit to window {Start} of {Model}/{Task} from {Nodes} holds a record whose id was used for other content: a spool was cloned or went back in time",
+                request.Key.Start, request.Key.Series.Model, request.Key.Series.Task, string.Join(", ", request.Added.Select(p => p.Record.Node).Distinct()));
+        }
+
+        return reply;
     }
 
     public override async Task<PutPointsReply> PutPoints(PutPointsRequest request, ServerCallContext context)
@@ -70,7 +78,7 @@ internal sealed class CommitLogService(ICommitLog log, DeliveryStatus delivery, 
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or Microsoft.Data.Sqlite.SqliteException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }

@@ -41,6 +41,9 @@ internal sealed record CommitVerdict(CommitReply.Types.Outcome Outcome, string R
 /// </summary>
 internal static class CommitRules
 {
+    /// <summary>Two records took one id: a spool was cloned or went back in time.</summary>
+    internal const string IdTakenTwice = "an added part has the id of another record";
+
     internal static CommitVerdict Judge(
         CommitRequest request, string logId, long horizon, CommittedWindow current, IEnumerable<PartStanding> added)
     {
@@ -66,7 +69,7 @@ internal static class CommitRules
                 return CommitVerdict.Lost(standing switch
                 {
                     PartStanding.Settled => "an added part has its fate already",
-                    PartStanding.OtherContent => "an added part has the id of another record",
+                    PartStanding.OtherContent => IdTakenTwice,
                     PartStanding.BelowFloor => "an added part lies below the floor of its instance",
                     _ => "a part is added twice",
                 });

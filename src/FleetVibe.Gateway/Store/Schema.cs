@@ -20,8 +20,8 @@ internal static class Schema
           series INTEGER NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL,
           revision INTEGER NOT NULL, final INTEGER NOT NULL, requests INTEGER NOT NULL, backfilled INTEGER NOT NULL,
           totals BLOB NOT NULL, hosts TEXT NOT NULL, expected_hosts TEXT NOT NULL, fields INTEGER NOT NULL,
-          UNIQUE (series, level, start)) STRICT;
-        CREATE INDEX windows_open ON windows (series) WHERE final = 0;
+          UNIQUE (series, start, level)) STRICT;
+        CREATE INDEX windows_open ON windows (series, start) WHERE final = 0;
         CREATE INDEX windows_age ON windows (start);
 
         CREATE TABLE instances (
@@ -38,7 +38,7 @@ internal static class Schema
           level INTEGER NOT NULL, start INTEGER NOT NULL, fate INTEGER NOT NULL,
           requests INTEGER NOT NULL, content_hash INTEGER NOT NULL,
           PRIMARY KEY (instance, seq, series)) STRICT, WITHOUT ROWID;
-        CREATE INDEX fates_of_window ON fates (series, level, start);
+        CREATE INDEX fates_of_window ON fates (start, series, level);
 
         -- node is empty for the whole log.
         CREATE TABLE counters (

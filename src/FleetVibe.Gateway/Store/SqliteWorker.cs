@@ -142,7 +142,7 @@ internal sealed class SqliteWorker : IDisposable
         switch (e)
         {
             case SqliteException { SqliteErrorCode: SqliteFull } or SqliteException { SqliteExtendedErrorCode: SqliteIoErrorShmSize }:
-                return new StoreFullException("the commit log has no room left: free disk space, or raise [gateway] max_bytes", e);
+                return new StoreFullException("the commit log has no room left: free disk space, or raise the store limit under [gateway]", e);
             case SqliteException { SqliteErrorCode: SqliteCorrupt or SqliteNotADatabase }:
                 if (_broken is null)
                 {

@@ -5,6 +5,8 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>Committed windows and the names of their series.</summary>
 internal static class WindowTable
 {
+    private const long MostOpenWindows = 100;
+
     internal static long? FindSeries(SqliteDatabase database, SeriesKey key) =>
         database.Number("SELECT id FROM series WHERE model = $1 AND task = $2 AND variant = $3", key.Model, key.Task, key.Variant);
 
@@ -31,7 +33,7 @@ internal static class WindowTable
     internal static void Write(SqliteDatabase database, long series, WindowKey key, CommittedWindow window, byte[] totals) => database.Execute(
         """
         INSERT INTO windows VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        ON CONFLICT (series, level, start) DO UPDATE SET
+        ON CONFLICT (series, start, level) DO UPDATE SET
           revision = excluded.revision, final = excluded.final, requests = excluded.requests, backfilled = excluded.backfilled,
           totals = excluded.totals, hosts = excluded.hosts, expected_hosts = excluded.expected_hosts, fields = excluded.fields
         """,
@@ -66,9 +68,11 @@ internal static class WindowTable
             return reply;
         }
 
+        // Only after a long time without any aggregator are there more; those are loaded when a contribution asks for them.
         var keys = new List<WindowKey>();
         using (var rows = database.Query(
-            "SELECT level, start FROM windows WHERE series = $1 AND final = 0 AND start >= $2 ORDER BY level, start", series, reply.Horizon))
+            "SELECT level, start FROM windows WHERE series = $1 AND final = 0 AND start >= $2 ORDER BY start DESC, level LIMIT $3",
+            series, reply.Horizon, MostOpenWindows))
         {
             while (rows.Read())
             {
@@ -76,7 +80,7 @@ internal static class WindowTable
             }
         }
 
-        reply.Windows.Add(keys.Select(k => StateOf(database, k, logId)));
+        reply.Windows.Add(keys.AsEnumerable().Reverse().Select(k => StateOf(database, k, logId)));
         var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 ORDER BY start DESC LIMIT 1", series);
         reply.ExpectedHosts.Add(newest is null ? [] : Hosts(newest));
         return reply;
