@@ -84,7 +84,10 @@ internal sealed class NodePages(SimulatedNode node, NodeEngine engine, ReaderGat
         }
 
         await Body(context, body);
-        gate.Read(reader);
+        if (fault is not (NodeFault.NaN or NodeFault.NewlineInLabel))
+        {
+            gate.Read(reader);
+        }
     }
 
     private bool IsAuthorized(HttpRequest request)

@@ -28,8 +28,8 @@ public sealed class SimulatedTelegraf : IAsyncDisposable
 
     public TelegrafStatistics Statistics => _core.Statistics;
 
-    /// <summary>Queued faults that no write has met yet.</summary>
-    public int FaultsQueued => _core.Faults.Queued;
+    /// <summary>Writes that a fault holds back at this moment (slow or hanging), their bodies read.</summary>
+    public int WritesHeld => _core.Held;
 
     /// <exception cref="ArgumentException">Probabilities of faults are negative or above 1 together.</exception>
     /// <exception cref="IOException">The port is taken, or the output file cannot be written.</exception>

@@ -17,6 +17,7 @@ internal sealed class TelegrafCore : IDisposable
     private long _undelivered;
     private long _largestBatch;
     private DateTimeOffset _lastFlush;
+    private int _held;
 
     public TelegrafCore(SimulatedTelegrafSettings settings, TimeProvider clock)
     {
@@ -33,6 +34,9 @@ internal sealed class TelegrafCore : IDisposable
     public TelegrafFaultPlan Faults { get; }
 
     public DateTimeOffset StartedAt { get; }
+
+    /// <summary>Writes that a fault holds back.</summary>
+    public int Held => Volatile.Read(ref _held);
 
     public DateTimeOffset Now => _clock.GetUtcNow();
 
@@ -184,7 +188,7 @@ internal sealed class TelegrafCore : IDisposable
                 return true;
             case TelegrafFault.Slow:
                 // The real handler stores too, though the caller is gone.
-                await Task.Delay(Settings.SlowBy, _clock, _stop.Token);
+                await HoldAsync(Settings.SlowBy, _stop.Token);
                 return false;
             default:
                 return false;
@@ -231,7 +235,20 @@ internal sealed class TelegrafCore : IDisposable
     private async Task HangAsync(HttpContext context)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token);
-        await Task.Delay(Timeout.InfiniteTimeSpan, _clock, either.Token);
+        await HoldAsync(Timeout.InfiniteTimeSpan, either.Token);
+    }
+
+    private async Task HoldAsync(TimeSpan time, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _held);
+        try
+        {
+            await Task.Delay(time, _clock, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _held);
+        }
     }
 
     private void Flush(bool force)

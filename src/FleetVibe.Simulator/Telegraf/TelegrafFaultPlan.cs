@@ -14,17 +14,6 @@ internal sealed class TelegrafFaultPlan
         _probabilities = Checked(probabilities);
     }
 
-    public int Queued
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _queue.Count;
-            }
-        }
-    }
-
     public void Enqueue(IEnumerable<TelegrafFault> faults)
     {
         lock (_lock)

@@ -35,7 +35,7 @@ public sealed class TruthWriter : IDisposable
         lock (_lock)
         {
             using var others = ExcludeOtherProcesses();
-            EndCutLine();
+            CutUnfinishedLine();
             _file.Write(block);
         }
     }
@@ -58,19 +58,26 @@ public sealed class TruthWriter : IDisposable
         }
     }
 
-    /// <summary>Goes to the end; a line that a killed writer left without its end gets one, so that it spoils no other.</summary>
-    private void EndCutLine()
+    /// <summary>Goes to the end. What a killed writer left of a line goes: nobody has seen that request, truth comes first.</summary>
+    private void CutUnfinishedLine()
     {
-        var end = _file.Seek(0, SeekOrigin.End);
-        if (end == 0)
+        var end = _file.Length;
+        while (end > 0)
         {
-            return;
+            _file.Seek(end - 1, SeekOrigin.Begin);
+            if (_file.ReadByte() == '\n')
+            {
+                break;
+            }
+
+            end--;
         }
 
-        _file.Seek(-1, SeekOrigin.End);
-        if (_file.ReadByte() != '\n')
+        if (end < _file.Length)
         {
-            _file.WriteByte((byte)'\n');
+            _file.SetLength(end);
         }
+
+        _file.Seek(end, SeekOrigin.Begin);
     }
 }

@@ -73,6 +73,20 @@ public sealed class TruthTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("{\"node\":\"n")]
+    public void What_a_killed_writer_left_of_a_line_is_cut_by_the_next(string left)
+    {
+        File.WriteAllText(_folder.File("truth.jsonl"), left);
+        using var writer = new TruthWriter(_folder.File("truth.jsonl"));
+        writer.Append([Request(1)]);
+        File.AppendAllText(_folder.File("truth.jsonl"), left);
+        writer.Append([Request(2)]);
+
+        Assert.Equal([101.125, 102.125], Truth.Read(_folder.File("truth.jsonl")).Requests.Select(r => r.DurationMs));
+    }
+
+    [Theory]
     [InlineData("{\"node\":\"n\"}")]
     [InlineData("null")]
     [InlineData("nonsense")]
