@@ -256,9 +256,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         toldSkips = skipped.Total > 0;
     }
 
-    private sealed record PollCompleted(int Generation, LogBatch Batch) : INoSerializationVerificationNeeded;
+    private sealed record PollCompleted(int Generation, LogBatch Batch) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
-    private sealed record PollFailed(int Generation, Exception Fault) : INoSerializationVerificationNeeded;
+    private sealed record PollFailed(int Generation, Exception Fault) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     private sealed class PollDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
     {

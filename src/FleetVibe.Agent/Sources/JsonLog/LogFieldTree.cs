@@ -22,20 +22,17 @@ internal enum LogField
 /// </summary>
 internal sealed class LogFieldTree
 {
-    private readonly List<LogFieldTree> children = [];
-    private readonly List<LogField> fields = [];
     private readonly byte[] name;
 
     private LogFieldTree(string name) => this.name = Encoding.UTF8.GetBytes(name);
 
     /// <summary>Fields that the value at this place feeds.</summary>
-    public IReadOnlyList<LogField> Fields => fields;
-
-    public bool HasChildren => children.Count > 0;
+    public List<LogField> Fields { get; } = [];
 
     public ReadOnlySpan<byte> Name => name;
 
-    public IReadOnlyList<LogFieldTree> Children => children;
+    // Lists and no interfaces, here and above: walking them allocates nothing.
+    public List<LogFieldTree> Children { get; } = [];
 
     public static LogFieldTree From(LogFields names)
     {
@@ -59,20 +56,20 @@ internal sealed class LogFieldTree
             return;
         }
 
-        Child(path).fields.Add(field);
+        Child(path).Fields.Add(field);
         if (path.Contains('.', StringComparison.Ordinal))
         {
-            path.Split('.').Aggregate(this, (node, step) => node.Child(step)).fields.Add(field);
+            path.Split('.').Aggregate(this, (node, step) => node.Child(step)).Fields.Add(field);
         }
     }
 
     private LogFieldTree Child(string step)
     {
-        var child = children.Find(candidate => candidate.name.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(step)));
+        var child = Children.Find(candidate => candidate.name.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(step)));
         if (child is null)
         {
             child = new LogFieldTree(step);
-            children.Add(child);
+            Children.Add(child);
         }
 
         return child;

@@ -144,7 +144,7 @@ internal sealed class LogLineParser
                     slots[(int)field] = Capture(ref reader);
                 }
 
-                if (child.HasChildren && reader.TokenType == JsonTokenType.StartObject)
+                if (child.Children.Count > 0 && reader.TokenType == JsonTokenType.StartObject)
                 {
                     ReadObject(ref reader, child);
                     continue;

@@ -47,7 +47,7 @@ internal sealed class GpuCsv
         }
 
         var uuid = Cell(cells, GpuQuery.Uuid);
-        if (!uuid.StartsWith("GPU-", StringComparison.Ordinal) || !int.TryParse(Cell(cells, GpuQuery.Index), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+        if (uuid.Length == 0 || uuid == "N/A" || uuid.AsSpan().ContainsAny(" []") || !int.TryParse(Cell(cells, GpuQuery.Index), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
         {
             return null;
         }

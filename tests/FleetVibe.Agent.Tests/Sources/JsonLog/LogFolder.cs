@@ -19,6 +19,8 @@ internal sealed class LogFolder : IDisposable
     /// <summary>Ids of all whole lines ever written.</summary>
     public List<long> Written { get; } = [];
 
+    public string Folder => folder;
+
     public string PathOf(string name) => Path.Combine(folder, name);
 
     public static string Line(long id) => string.Create(
@@ -51,7 +53,9 @@ internal sealed class LogFolder : IDisposable
     /// <summary>Rotates by renaming: <c>.1</c> becomes <c>.2</c> and so on, and the writer reopens.</summary>
     public void Rotate(bool create = true)
     {
-        var numbers = Directory.GetFiles(folder, "app.jsonl.*").Where(path => path.Length > Log.Length).Select(path => int.Parse(path[(Log.Length + 1)..], CultureInfo.InvariantCulture));
+        var numbers = Directory.GetFiles(folder, "app.jsonl.*")
+            .Select(path => int.TryParse(path.AsSpan(Math.Min(Log.Length + 1, path.Length)), CultureInfo.InvariantCulture, out var i) ? i : 0)
+            .Where(i => i > 0);
         foreach (var i in numbers.OrderDescending().ToList())
         {
             File.Move($"{Log}.{i}", $"{Log}.{i + 1}");

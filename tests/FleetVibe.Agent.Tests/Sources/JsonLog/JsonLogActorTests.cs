@@ -1,0 +1,146 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.JsonLog;
+using Microsoft.Extensions.Time.Testing;
+using static FleetVibe.Agent.Sources.SourceMessages;
+
+namespace FleetVibe.Agent.Tests.Sources.JsonLog;
+
+public sealed class JsonLogActorTests : TestKit
+{
+    private readonly LogFolder log = new();
+    private readonly FakeTimeProvider time = new();
+    private readonly TestProbe accumulator;
+
+    // Virtual time: the actor polls when the test says so.
+    public JsonLogActorTests()
+        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
+        accumulator = CreateTestProbe();
+
+    [Fact]
+    public async Task It_starts_when_told_and_reads_on_only_when_its_report_was_folded()
+    {
+        log.WriteLines(2);
+        var source = await StartAsync();
+        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        Assert.Equal(("json_log:app.jsonl", 2), (first.SourceKey, first.Requests.Count));
+        Assert.NotNull(first.Checkpoint);
+        log.WriteLines(1);
+        await PollAsync(source);
+        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        source.Tell(ReportFolded.Instance);
+        await PollAsync(source);
+        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Requests);
+    }
+
+    [Fact]
+    public async Task It_catches_up_as_fast_as_reports_are_folded()
+    {
+        log.WriteLines((LogBatch.MaxLines * 2) + 1);
+        var source = await StartAsync();
+        foreach (var expected in new[] { LogBatch.MaxLines, LogBatch.MaxLines, 1 })
+        {
+            Assert.Equal(expected, (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Count);
+            source.Tell(ReportFolded.Instance);
+        }
+    }
+
+    [Fact]
+    public async Task It_goes_on_where_the_last_folded_report_left_off()
+    {
+        log.WriteLines(2);
+        var source = await StartAsync();
+        var folded = await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        log.WriteLines(1);
+        await PollAsync(source);
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(new StartSource(folded.Checkpoint, false, time.GetUtcNow()));
+        Assert.Equal([2], (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
+    }
+
+    [Fact]
+    public async Task It_reports_how_it_goes_once_an_interval()
+    {
+        var source = await StartAsync();
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        var missing = await StatusAsync(source);
+        Assert.Equal(ErrorClass.FileMissing, missing.Error);
+        Assert.Contains(log.Log, missing.ErrorText, StringComparison.Ordinal);
+
+        log.WriteLines(1);
+        log.Write("not json\n");
+        await PollAsync(source);
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        var up = await StatusAsync(source);
+        Assert.Equal((null, "", 1L, time.GetUtcNow()), (up.Error, up.ErrorText, up.SamplesSkipped, up.At));
+        Assert.Equal(0, (await StatusAsync(source)).SamplesSkipped);
+    }
+
+    [Fact]
+    public async Task A_log_of_which_no_line_can_be_read_is_not_healthy()
+    {
+        log.Write("{\"timestamp\":1763964000}\nplain text\n");
+        var source = await StartAsync(log.Settings with { Model = null });
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        var status = await StatusAsync(source);
+        Assert.Equal(ErrorClass.WrongContent, status.Error);
+        Assert.Contains("1 not_json", status.ErrorText, StringComparison.Ordinal);
+        Assert.Contains("1 model_missing", status.ErrorText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_status_that_falls_due_while_a_report_is_folded_goes_out_after_it()
+    {
+        log.WriteLines(1);
+        var source = await StartAsync();
+        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        source.Tell(CollectDue.Instance);
+        source.Tell(ReportFolded.Instance);
+        Assert.NotNull((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+    }
+
+    [Fact]
+    public async Task An_unknown_message_is_reported_as_unhandled()
+    {
+        var source = await StartAsync();
+        var unhandled = CreateTestProbe();
+        Sys.EventStream.Subscribe(unhandled, typeof(Akka.Event.UnhandledMessage));
+        source.Tell("what?");
+        await unhandled.ExpectMsgAsync<Akka.Event.UnhandledMessage>();
+    }
+
+    protected override void AfterAll()
+    {
+        base.AfterAll();
+        log.Dispose();
+    }
+
+    private async Task<IActorRef> StartAsync(JsonLogSourceSettings? settings = null)
+    {
+        var source = Sys.ActorOf(JsonLogActor.CreateProps(settings ?? log.Settings, accumulator, time));
+        Assert.Equal("json_log:app.jsonl", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        return source;
+    }
+
+    private async Task PollAsync(IActorRef source)
+    {
+        await source.Ask<ActorIdentity>(new Identify(0));
+        ((TestScheduler)Sys.Scheduler).Advance(log.Settings.Poll);
+    }
+
+    private async Task<CollectionStatus> StatusAsync(IActorRef source)
+    {
+        source.Tell(CollectDue.Instance);
+        var status = (await accumulator.ExpectMsgAsync<SourceReport>()).Status;
+        source.Tell(ReportFolded.Instance);
+        Assert.NotNull(status);
+        return status;
+    }
+}

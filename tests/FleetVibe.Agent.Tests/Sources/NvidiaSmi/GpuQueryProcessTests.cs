@@ -1,0 +1,76 @@
+using FleetVibe.Agent.Sources.NvidiaSmi;
+
+namespace FleetVibe.Agent.Tests.Sources.NvidiaSmi;
+
+public sealed class GpuQueryProcessTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-smi-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task A_killed_tool_takes_its_children_with_it()
+    {
+        var script = Write("sleep 1000 &\necho $!\necho 'index, uuid'\necho '0, GPU-1'\nwait\n");
+        var lines = new List<string>();
+        var printed = new TaskCompletionSource();
+        using var kill = new CancellationTokenSource();
+        var run = new GpuQueryProcess(TimeProvider.System).RunAsync(
+            "/bin/sh",
+            [script],
+            line =>
+            {
+                lines.Add(line);
+                if (lines.Count == 3)
+                {
+                    printed.SetResult();
+                }
+            },
+            kill.Token);
+        await printed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(IsAlive(lines[0]));
+        await kill.CancelAsync();
+        Assert.Equal(137, await run.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(["index, uuid", "0, GPU-1"], lines.Skip(1));
+        Assert.False(IsAlive(lines[0]));
+    }
+
+    [Fact]
+    public async Task Exit_code_and_both_outputs_arrive_before_the_end()
+    {
+        var script = Write("echo 'No devices were found'\necho 'to stderr' >&2\nexit 6\n");
+        var lines = new List<string>();
+        var exitCode = await new GpuQueryProcess(TimeProvider.System).RunAsync("/bin/sh", [script], lines.Add, CancellationToken.None);
+        Assert.Equal(6, exitCode);
+        Assert.Equal(["No devices were found", "to stderr"], lines.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_tool_that_is_not_there_is_reported_and_not_thrown_over_the_source()
+    {
+        var lines = new List<string>();
+        var exitCode = await new GpuQueryProcess(TimeProvider.System).RunAsync(Path.Combine(folder, "nvidia-smi"), [], lines.Add, CancellationToken.None);
+        Assert.Equal(127, exitCode);
+        Assert.Contains("No such file", string.Concat(lines), StringComparison.Ordinal);
+    }
+
+    private static bool IsAlive(string pid)
+    {
+        try
+        {
+            // Without an init that collects them the dead stay as zombies.
+            return !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private string Write(string script)
+    {
+        var path = Path.Combine(folder, "tool.sh");
+        File.WriteAllText(path, script);
+        return path;
+    }
+}

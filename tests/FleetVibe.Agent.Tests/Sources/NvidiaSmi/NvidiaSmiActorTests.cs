@@ -1,0 +1,206 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.NvidiaSmi;
+using Microsoft.Extensions.Time.Testing;
+using static FleetVibe.Agent.Sources.SourceMessages;
+
+namespace FleetVibe.Agent.Tests.Sources.NvidiaSmi;
+
+public sealed class NvidiaSmiActorTests : TestKit
+{
+    private const string Header = "index, uuid, utilization.gpu [%], name";
+    private static readonly NvidiaSmiSourceSettings Settings = new();
+
+    private readonly FakeTimeProvider time = new();
+    private readonly TestProbe accumulator;
+    private readonly FakeProcess tool = new();
+
+    public NvidiaSmiActorTests()
+        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
+        accumulator = CreateTestProbe();
+
+    [Fact]
+    public async Task Each_tick_of_the_loop_is_one_report_of_all_gpus()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        Assert.Equal(GpuQuery.Full.Arguments(Settings.SampleInterval), run.Arguments);
+        run.Print(Header, "0, GPU-a, 10, A", "1, GPU-b, 20, B", "0, GPU-a, 30, A");
+        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        Assert.Equal([("GPU-a", 10d), ("GPU-b", 20d)], first.Gpus.Select(gpu => (gpu.Gpu, gpu.GpuUtilPercent!.Value)));
+        Assert.Equal(time.GetUtcNow(), first.Gpus[0].At);
+        run.Print("1, GPU-b, 40, B");
+        source.Tell(ReportFolded.Instance);
+        await AdvanceAsync(source, TimeSpan.FromMilliseconds(200));
+        Assert.Equal([30d, 40d], (await accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
+    }
+
+    [Fact]
+    public async Task Samples_wait_while_a_report_is_folded_and_then_go_together()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        run.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 2, A", "0, GPU-a, 3, A", "0, GPU-a, 4, A");
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        await source.Ask<ActorIdentity>(new Identify(0));
+        source.Tell(ReportFolded.Instance);
+        Assert.Equal([2d, 3d], (await accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
+    }
+
+    [Fact]
+    public async Task A_field_the_driver_does_not_know_is_dropped_and_the_query_tried_again_at_once()
+    {
+        await StartAsync();
+        var run = await tool.NextRunAsync();
+        run.Print("""Field "clocks_event_reasons.active" is not a valid field to query.""");
+        run.End(2);
+        run = await tool.NextRunAsync();
+        Assert.Contains("clocks_throttle_reasons.active", run.Arguments[0], StringComparison.Ordinal);
+        run.Print("""Field "power.limit" is not a valid field to query.""");
+        run.End(2);
+        run = await tool.NextRunAsync();
+        Assert.DoesNotContain(",power.limit", run.Arguments[0], StringComparison.Ordinal);
+        Assert.Contains("clocks_throttle_reasons.active", run.Arguments[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_is_up_once_a_row_was_read_and_unknown_before()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        source.Tell(CollectDue.Instance);
+        run.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 1, A");
+        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        source.Tell(ReportFolded.Instance);
+        Assert.Null((await StatusAsync(source)).Error);
+    }
+
+    [Fact]
+    public async Task A_tool_that_ends_is_started_again_after_a_pause_that_grows()
+    {
+        var source = await StartAsync();
+        foreach (var pause in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
+        {
+            var run = await tool.NextRunAsync();
+            run.Print("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.");
+            run.End(9);
+            await EndedAsync(source);
+            var status = await StatusAsync(source);
+            Assert.Equal(ErrorClass.ToolFailed, status.Error);
+            Assert.Contains("no loaded NVIDIA driver", status.ErrorText, StringComparison.Ordinal);
+            Assert.Contains("couldn't communicate", status.ErrorText, StringComparison.Ordinal);
+            await AdvanceAsync(source, TimeSpan.FromSeconds(pause) - TimeSpan.FromMilliseconds(1));
+            Assert.Equal(0, tool.Waiting);
+            await AdvanceAsync(source, TimeSpan.FromMilliseconds(1));
+        }
+
+        var good = await tool.NextRunAsync();
+        good.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 1, A");
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        Assert.Null((await StatusAsync(source)).Error);
+        good.End(15);
+        await EndedAsync(source);
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        await tool.NextRunAsync();
+    }
+
+    [Fact]
+    public async Task A_silent_tool_is_killed_and_no_other_is_started_before_it_is_gone()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        run.Print(Header);
+        await AdvanceAsync(source, TimeSpan.FromSeconds(10) - TimeSpan.FromMilliseconds(1));
+        Assert.False(run.Kill.IsCancellationRequested);
+        await AdvanceAsync(source, TimeSpan.FromMilliseconds(1));
+        await run.Killed;
+        var status = await StatusAsync(source);
+        Assert.Equal(ErrorClass.ToolFailed, status.Error);
+        Assert.Contains("printed nothing for 10 s", status.ErrorText, StringComparison.Ordinal);
+        await AdvanceAsync(source, TimeSpan.FromMinutes(5));
+        Assert.Equal(0, tool.Waiting);
+        run.End(137);
+        await AwaitConditionAsync(async () =>
+        {
+            await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+            return tool.Waiting > 0;
+        });
+        Assert.Contains("printed nothing for 10 s", (await StatusAsync(source)).ErrorText, StringComparison.Ordinal);
+        Assert.Equal(1, tool.MostAtOnce);
+    }
+
+    [Fact]
+    public async Task A_tool_that_only_complains_is_as_good_as_silent()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        run.Print("Unable to determine the device handle for GPU 0000:3B:00.0: GPU is lost.");
+        await AdvanceAsync(source, TimeSpan.FromSeconds(10));
+        await run.Killed;
+    }
+
+    [Fact]
+    public async Task A_stopped_source_kills_its_tool()
+    {
+        var source = await StartAsync();
+        var run = await tool.NextRunAsync();
+        Sys.Stop(source);
+        await run.Killed;
+    }
+
+    [Fact]
+    public async Task A_tool_that_cannot_be_started_says_what_to_do()
+    {
+        var source = await StartAsync();
+        (await tool.NextRunAsync()).Fail(new System.ComponentModel.Win32Exception("No such file or directory"));
+        await EndedAsync(source);
+        var status = await StatusAsync(source);
+        Assert.Equal(ErrorClass.ToolFailed, status.Error);
+        Assert.Contains("set `command`", status.ErrorText, StringComparison.Ordinal);
+    }
+
+    private async Task<IActorRef> StartAsync()
+    {
+        var source = Sys.ActorOf(NvidiaSmiActor.CreateProps(Settings, accumulator, time, tool));
+        Assert.Equal("nvidia_smi:nvidia_smi", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        return source;
+    }
+
+    /// <summary>First everything that was told before is done, then the time passes.</summary>
+    private async Task AdvanceAsync(IActorRef source, TimeSpan span)
+    {
+        await source.Ask<ActorIdentity>(new Identify(0));
+        time.Advance(span);
+        ((TestScheduler)Sys.Scheduler).Advance(span);
+        await source.Ask<ActorIdentity>(new Identify(0));
+    }
+
+    /// <summary>The end of a run comes from a pool thread: asks until the source has heard of it.</summary>
+    private Task EndedAsync(IActorRef source) => AwaitConditionAsync(async () =>
+    {
+        source.Tell(CollectDue.Instance);
+        await source.Ask<ActorIdentity>(new Identify(0));
+        var isDown = false;
+        while (accumulator.HasMessages)
+        {
+            isDown |= (await accumulator.ExpectMsgAsync<SourceReport>()).Status?.Error is not null;
+            source.Tell(ReportFolded.Instance);
+            await source.Ask<ActorIdentity>(new Identify(0));
+        }
+
+        return isDown;
+    });
+
+    private async Task<CollectionStatus> StatusAsync(IActorRef source)
+    {
+        source.Tell(CollectDue.Instance);
+        var report = await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        Assert.NotNull(report.Status);
+        return report.Status;
+    }
+}
