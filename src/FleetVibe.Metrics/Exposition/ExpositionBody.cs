@@ -22,7 +22,7 @@ public static class ExpositionBody
             var json = new Utf8JsonReader(body.Span);
             return json.Read() ? Encoding.UTF8.GetBytes(json.GetString()!) : body;
         }
-        catch (JsonException)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
             return body;
         }

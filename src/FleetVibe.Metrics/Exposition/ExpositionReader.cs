@@ -247,18 +247,14 @@ public ref struct ExpositionReader
             return null;
         }
 
-        if (!ExpositionNumber.TryParse(token, out var timestamp))
+        if (!ExpositionNumber.TryParse(token, out var timestamp) || !double.IsFinite(timestamp))
         {
             return "invalid timestamp";
         }
 
+        // Beyond the range of milliseconds the sample is good and its timestamp of no use.
         timestamp = Math.Round(Format == ExpositionFormat.OpenMetrics ? timestamp * 1000 : timestamp);
-        if (!(Math.Abs(timestamp) < long.MaxValue))
-        {
-            return "invalid timestamp";
-        }
-
-        TimestampMs = (long)timestamp;
+        TimestampMs = Math.Abs(timestamp) < long.MaxValue ? (long)timestamp : null;
         return TakeToken(ref line) is [] or [(byte)'#', ..] ? null : "text after the sample";
     }
 

@@ -52,6 +52,15 @@ public static class LabelText
     {
         value = default;
         SkipBlanks(ref rest);
+
+        // Commas at the end are harmless, after a label or without any.
+        if (rest is [(byte)',', ..])
+        {
+            var behind = rest[1..];
+            SkipBlanks(ref behind);
+            rest = behind is [(byte)'}', ..] ? behind : rest;
+        }
+
         if (rest is [(byte)'}', ..])
         {
             name = default;

@@ -5,7 +5,8 @@ internal static class ClassicBuckets
 {
     /// <summary>
     /// Spreads <paramref name="count"/> values of (low, high]: log-uniform in the estimate, all at the low end in lower,
-    /// all at the high end in upper. A bucket from 0 spreads over the octave below its bound.
+    /// all at the high end in upper. A bucket from 0 spreads over the octave below its bound. <paramref name="high"/> is at
+    /// most <see cref="HistogramScale.MaxValue"/>: nothing above it has a certain upper end.
     /// </summary>
     internal static void Spread(
         double low, double high, long count, ExponentialHistogram estimate, ExponentialHistogram lower, ExponentialHistogram upper)
@@ -18,11 +19,11 @@ internal static class ClassicBuckets
             return;
         }
 
-        var top = Math.Clamp(high, HistogramScale.MinValue, HistogramScale.MaxValue);
+        var top = Math.Max(high, HistogramScale.MinValue);
         upper.AddToBucket(HistogramScale.IndexOf(top), count);
-        if (low > 0)
+        if (low >= HistogramScale.MinValue)
         {
-            lower.AddToBucket(HistogramScale.IndexOf(Math.Clamp(low, HistogramScale.MinValue, HistogramScale.MaxValue)), count);
+            lower.AddToBucket(HistogramScale.IndexOf(low), count);
         }
         else
         {

@@ -79,15 +79,23 @@ public sealed class Distribution
     /// <summary>
     /// Adds what a classic histogram counted since the last look.
     /// </summary>
-    /// <param name="bounds">Finite upper bounds, ascending.</param>
+    /// <param name="bounds">Finite upper bounds, strictly ascending. Those above <see cref="HistogramScale.MaxValue"/> count as +Inf.</param>
     /// <param name="deltas">Count per bucket (not cumulative); one more than bounds, the last is +Inf.</param>
-    /// <param name="sumMicros">Change of the sum, in micro-units.</param>
-    /// <exception cref="ArgumentException">The lengths do not fit, or a delta is negative.</exception>
+    /// <param name="sumMicros">Change of the sum, in micro-units. It may come without a count: sources write the two apart.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit, the bounds do not ascend, or a delta is negative.</exception>
     public void AddClassic(ReadOnlySpan<double> bounds, ReadOnlySpan<long> deltas, long sumMicros)
     {
         if (deltas.Length != bounds.Length + 1)
         {
             throw new ArgumentException($"{bounds.Length} bounds need {bounds.Length + 1} counts, not {deltas.Length}", nameof(deltas));
+        }
+
+        for (var i = 0; i < bounds.Length; i++)
+        {
+            if (!double.IsFinite(bounds[i]) || (i > 0 && bounds[i] <= bounds[i - 1]))
+            {
+                throw new ArgumentException($"bound {bounds[i]} at {i} is not a finite number above the bound before it", nameof(bounds));
+            }
         }
 
         long total = 0;
@@ -97,26 +105,34 @@ public sealed class Distribution
             total += delta;
         }
 
+        Estimate.AddSum(sumMicros);
         if (total == 0)
         {
             return;
         }
 
         BecomeBucketed();
-        for (var i = 0; i < bounds.Length; i++)
+        var known = bounds.Length;
+        while (known > 0 && bounds[known - 1] > HistogramScale.MaxValue)
+        {
+            known--;
+        }
+
+        long placed = 0;
+        for (var i = 0; i < known; i++)
         {
             if (deltas[i] > 0)
             {
                 ClassicBuckets.Spread(i == 0 ? 0 : bounds[i - 1], bounds[i], deltas[i], Estimate, Lower!, Upper!);
+                placed += deltas[i];
             }
         }
 
-        if (deltas[^1] > 0)
+        if (total > placed)
         {
-            AddOverflow(bounds.Length == 0 ? 0 : bounds[^1], deltas[^1]);
+            AddOverflow(known == 0 ? 0 : bounds[known - 1], total - placed);
         }
 
-        Estimate.AddSum(sumMicros);
         BucketedCount += total;
         Estimate.ForgetRange();
     }
@@ -136,9 +152,11 @@ public sealed class Distribution
             Upper!.Merge(other.Upper ?? other.Estimate);
         }
 
-        foreach (var (bound, count) in other._overflow)
+        // By index: the enumerator of a sorted list is an object.
+        for (var i = 0; i < other._overflow.Count; i++)
         {
-            _overflow[bound] = _overflow.GetValueOrDefault(bound) + count;
+            var bound = other._overflow.GetKeyAtIndex(i);
+            _overflow[bound] = _overflow.GetValueOrDefault(bound) + other._overflow.GetValueAtIndex(i);
         }
 
         Overflow += other.Overflow;
@@ -165,17 +183,23 @@ public sealed class Distribution
         }
 
         var rank = ExponentialHistogram.RankOf(Count, permille);
-        var lowIsPositive = Lower.TryFindBucket(rank, out var lowest);
-        var low = lowIsPositive ? HistogramScale.LowerEdge(lowest) : 0;
+        var low = Lower.TryFindBucket(rank, out var lowest) ? HistogramScale.LowerEdge(lowest) : 0;
         if (rank > Upper!.Count)
         {
-            low = lowIsPositive ? OverflowBoundIn(lowest) ?? low : low;
-            return new QuantileBounds(low, low, null);
+            // Without a finite upper bound the value is known to be above a source's last bound, or, where sources have
+            // different bounds, in the bucket of one that reaches further.
+            return low > 0 && OverflowBoundIn(lowest) is { } bound
+                ? new QuantileBounds(IsInBucket(estimate, lowest) ? bound : Math.Max(bound, estimate), bound, null)
+                : new QuantileBounds(Math.Max(low, estimate), low, null);
         }
 
+        // Not Math.Clamp: a distribution that came over the wire may contradict itself.
         var high = Upper.TryFindBucket(rank, out var highest) ? HistogramScale.UpperEdge(highest) : 0;
-        return new QuantileBounds(Math.Clamp(estimate, low, high), low, high);
+        return new QuantileBounds(Math.Max(low, Math.Min(estimate, high)), low, high);
     }
+
+    private static bool IsInBucket(double value, int bucket) =>
+        value > HistogramScale.LowerEdge(bucket) && value <= HistogramScale.UpperEdge(bucket);
 
     /// <summary>Mean in the distribution's unit; null while empty.</summary>
     public double? Mean => Count == 0 ? null : Estimate.SumMicros / 1e6 / Count;
@@ -241,9 +265,9 @@ public sealed class Distribution
 
     private void AddOverflow(double bound, long count)
     {
-        if (bound > 0)
+        if (bound >= HistogramScale.MinValue)
         {
-            var index = HistogramScale.IndexOf(Math.Clamp(bound, HistogramScale.MinValue, HistogramScale.MaxValue));
+            var index = HistogramScale.IndexOf(bound);
             Estimate.AddToBucket(index, count);
             Lower!.AddToBucket(index, count);
         }
@@ -260,11 +284,12 @@ public sealed class Distribution
     // The bound itself, where nothing but that bound's overflow stands in the bucket: nothing there is below it.
     private double? OverflowBoundIn(int bucket)
     {
-        foreach (var (bound, count) in _overflow)
+        for (var i = 0; i < _overflow.Count; i++)
         {
-            if (bound > 0 && HistogramScale.IndexOf(Math.Clamp(bound, HistogramScale.MinValue, HistogramScale.MaxValue)) == bucket)
+            var bound = _overflow.GetKeyAtIndex(i);
+            if (bound >= HistogramScale.MinValue && HistogramScale.IndexOf(Math.Min(bound, HistogramScale.MaxValue)) == bucket)
             {
-                return Lower!.Counts[bucket - Lower.FirstIndex] == count ? bound : null;
+                return Lower!.Counts[bucket - Lower.FirstIndex] == _overflow.GetValueAtIndex(i) ? bound : null;
             }
         }
 

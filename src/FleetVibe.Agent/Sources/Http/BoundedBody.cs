@@ -5,7 +5,7 @@ namespace FleetVibe.Agent.Sources.Http;
 /// <summary>Reads a body of unknown length into bounded memory.</summary>
 internal static class BoundedBody
 {
-    /// <summary>Largest page after decompression. Real ones have up to 300 KiB.</summary>
+    /// <summary>Largest page, packed as well as unpacked. Real ones have up to 300 KiB.</summary>
     public const int MaxBytes = 16 * 1024 * 1024;
 
     private const int ChunkBytes = 64 * 1024;

@@ -8,11 +8,8 @@ namespace FleetVibe.Agent.Sources.Http;
 /// Collects a polled source when it is told to, one collection at a time, and counts a report as done only when the
 /// accumulator has folded it. Decides nothing: see <see cref="Collection"/> and the adapters.
 /// </summary>
-internal sealed class PolledSourceActor : UntypedActor, IWithTimers
+internal sealed class PolledSourceActor : UntypedActor
 {
-    /// <summary>After this long without an answer the accumulator is asked again where this source stands.</summary>
-    internal static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(60);
-
     private readonly string _key;
     private readonly IPolledAdapter _adapter;
     private readonly ISourceClient _client;
@@ -46,9 +43,7 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
         WaitingForFold,
     }
 
-    public ITimerScheduler Timers { get; set; } = null!;
-
-    protected override void PreStart() => AskWhereWeStand();
+    protected override void PreStart() => _accumulator.Tell(new SourceMessages.SourceReady(_key));
 
     // It ends a request that is under way.
     protected override void PostStop() => _client.Dispose();
@@ -67,23 +62,12 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
                 CountReportAsDone();
                 break;
             case CollectionCompleted completed:
-                Report(completed.Collection);
-                break;
-            case AnswerDue:
-                AskWhereWeStand();
+                Report(completed);
                 break;
             default:
                 Unhandled(message);
                 break;
         }
-    }
-
-    private void AskWhereWeStand()
-    {
-        // The answer holds the checkpoint of the last folded report, so a report whose fate is unknown is settled by it.
-        _phase = Phase.WaitingForStart;
-        _accumulator.Tell(new SourceMessages.SourceReady(_key));
-        Timers.StartSingleTimer(AnswerDue.Instance, AnswerDue.Instance, AnswerTimeout);
     }
 
     private void Start(SourceMessages.StartSource start)
@@ -93,7 +77,6 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
             return;
         }
 
-        Timers.Cancel(AnswerDue.Instance);
         _counted = CounterState.Load(start.Checkpoint, _adapter.Origin, start.WatchedSince, start.SpoolIsFresh, _time.GetUtcNow());
         _phase = Phase.Idle;
     }
@@ -106,17 +89,24 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
         }
 
         _phase = Phase.Collecting;
-        Collection.RunAsync(_key, _client, _adapter, _counted!, _time, CancellationToken.None)
-            .PipeTo(Self, success: collection => new CollectionCompleted(collection));
+        var counted = _counted!;
+        Collection.RunAsync(_key, _client, _adapter, counted, _time, CancellationToken.None)
+            .PipeTo(Self, success: collection => new CollectionCompleted(collection, counted));
     }
 
-    private void Report(Collection collection)
+    private void Report(CollectionCompleted completed)
     {
-        LogChange(collection.Report.Status!);
-        _reported = collection.State;
+        // One that began before a restart says what was gained since a state that may be folded already.
+        if (_phase != Phase.Collecting || !ReferenceEquals(completed.Since, _counted))
+        {
+            return;
+        }
+
+        var report = completed.Collection.Report;
+        LogChange(report.Status!);
+        _reported = completed.Collection.State;
         _phase = Phase.WaitingForFold;
-        _accumulator.Tell(collection.Report);
-        Timers.StartSingleTimer(AnswerDue.Instance, AnswerDue.Instance, AnswerTimeout);
+        _accumulator.Tell(report);
     }
 
     private void CountReportAsDone()
@@ -126,7 +116,6 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
             return;
         }
 
-        Timers.Cancel(AnswerDue.Instance);
         _counted = _reported;
         _phase = Phase.Idle;
     }
@@ -149,14 +138,5 @@ internal sealed class PolledSourceActor : UntypedActor, IWithTimers
         }
     }
 
-    private sealed record CollectionCompleted(Collection Collection) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
-
-    private sealed class AnswerDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
-    {
-        public static AnswerDue Instance { get; } = new();
-
-        private AnswerDue()
-        {
-        }
-    }
+    internal sealed record CollectionCompleted(Collection Collection, CounterState Since) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 }

@@ -121,7 +121,6 @@ internal sealed class SourceClient : ISourceClient
     private static HttpClient CreateClient(string? caFile)
     {
         var handler = PeerTrust.CreateHandler(caFile);
-        handler.AutomaticDecompression = DecompressionMethods.GZip | DecompressionMethods.Deflate | DecompressionMethods.Brotli;
         handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxConnectionsPerServer = 2;
 
@@ -155,6 +154,7 @@ internal sealed class SourceClient : ISourceClient
     private FetchOutcome? AddHeaders(HttpRequestMessage request)
     {
         request.Headers.TryAddWithoutValidation("Accept", _wanted.Accept);
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", PageEncoding.Accepted);
         request.Headers.TryAddWithoutValidation("User-Agent", "fleetvibe");
         foreach (var (name, value) in _settings.Headers)
         {
@@ -203,13 +203,16 @@ internal sealed class SourceClient : ISourceClient
 
     private async Task<FetchOutcome> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        // A compressed body has lost its Content-Length here: what is known is the size of the page itself.
-        var tooLarge = response.Content.Headers.ContentLength > BoundedBody.MaxBytes;
         ReadOnlyMemory<byte>? body = null;
-        if (!tooLarge)
+        if (!(response.Content.Headers.ContentLength > BoundedBody.MaxBytes))
         {
             await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
             body = await BoundedBody.ReadAsync(stream, BoundedBody.MaxBytes, cancellation);
+        }
+
+        if (body is { } packed)
+        {
+            body = await PageEncoding.UnpackAsync(packed, response.Content.Headers.ContentEncoding, cancellation);
         }
 
         return body is { } bytes

@@ -36,6 +36,27 @@ internal static class CounterCore
         AnotherProcess,
     }
 
+    /// <summary>What the readings of one process say together.</summary>
+    /// <param name="Worst">The gravest verdict on any of them.</param>
+    /// <param name="RestartedAfter">It began again after this look.</param>
+    private readonly record struct ProcessVerdict(Verdict Worst, DateTimeOffset RestartedAfter)
+    {
+        public ProcessVerdict With(Verdict verdict, DateTimeOffset? seen) => new(
+            verdict > Worst ? verdict : Worst,
+            verdict == Verdict.Restarted && seen > RestartedAfter ? seen.Value : RestartedAfter);
+
+        /// <summary>
+        /// A restart holds for every series not seen since. One that was seen later may have been counted after the restart
+        /// already, and goes by its own values.
+        /// </summary>
+        public Verdict For(Verdict own, DateTimeOffset? seen) => Worst switch
+        {
+            Verdict.AnotherProcess => Verdict.AnotherProcess,
+            Verdict.Restarted when seen is null || seen <= RestartedAfter => Verdict.Restarted,
+            _ => own,
+        };
+    }
+
     private enum Decision
     {
         // No number that can be counted with.
@@ -53,21 +74,21 @@ internal static class CounterCore
         }
 
         var verdicts = new Dictionary<string, Verdict>(StringComparer.Ordinal);
-        var processes = new Dictionary<string, Verdict>(StringComparer.Ordinal);
+        var processes = new Dictionary<string, ProcessVerdict>(StringComparer.Ordinal);
         foreach (var reading in page.Readings)
         {
-            var verdict = Judge(state, reading, page.Complete);
+            var before = state.Baselines.GetValueOrDefault(reading.Key);
+            var verdict = Judge(reading, before, page.Complete);
             verdicts[reading.Key] = verdict;
-            var worst = processes.GetValueOrDefault(reading.Process);
-            processes[reading.Process] = verdict > worst ? verdict : worst;
+            processes[reading.Process] = processes.GetValueOrDefault(reading.Process).With(verdict, before?.Seen);
         }
 
         var baselines = CarryUnseen(state, processes);
         var gains = new List<CounterGain>();
         foreach (var reading in page.Readings)
         {
-            var verdict = processes[reading.Process] is var whole and >= Verdict.Restarted ? whole : verdicts[reading.Key];
             var before = state.Baselines.GetValueOrDefault(reading.Key);
+            var verdict = processes[reading.Process].For(verdicts[reading.Key], before?.Seen);
             var decision = Decide(state, reading, before, verdict);
             if (decision is Decision.Difference or Decision.Whole)
             {
@@ -90,9 +111,9 @@ internal static class CounterCore
         return new CounterStep(next, gains, With(processes, Verdict.Restarted), With(processes, Verdict.AnotherProcess));
     }
 
-    private static Verdict Judge(CounterState state, CounterReading reading, bool pageIsComplete)
+    private static Verdict Judge(CounterReading reading, Baseline? before, bool pageIsComplete)
     {
-        if (!state.Baselines.TryGetValue(reading.Key, out var before))
+        if (before is null)
         {
             return Verdict.Continues;
         }
@@ -136,6 +157,7 @@ internal static class CounterCore
         return (verdict, before?.Kind) switch
         {
             (Verdict.AnotherProcess, _) => Decision.Baseline,
+            (_, null) when reading.PastIsCounted => Decision.Baseline,
             (Verdict.Restarted or Verdict.SeriesReset, _) => Decision.Whole,
             (_, BaselineKind.Zero) => Decision.Whole,
             (_, BaselineKind.Known) => Decision.Difference,
@@ -145,11 +167,6 @@ internal static class CounterCore
 
     private static bool BeganUnderWatch(CounterState state, CounterReading reading, bool firstSight)
     {
-        if (reading.PastIsCounted)
-        {
-            return false;
-        }
-
         if (reading.Started is { } started)
         {
             if (started.Moment > state.WatchedSince)
@@ -197,12 +214,12 @@ internal static class CounterCore
             before?.Seen ?? state.LastScrape ?? at) { Started = reading.Started };
     }
 
-    private static Dictionary<string, Baseline> CarryUnseen(CounterState state, Dictionary<string, Verdict> processes)
+    private static Dictionary<string, Baseline> CarryUnseen(CounterState state, Dictionary<string, ProcessVerdict> processes)
     {
         var carried = new Dictionary<string, Baseline>(StringComparer.Ordinal);
         foreach (var (key, baseline) in state.Baselines)
         {
-            carried[key] = processes.GetValueOrDefault(baseline.Process) switch
+            carried[key] = processes.GetValueOrDefault(baseline.Process).For(Verdict.Continues, baseline.Seen) switch
             {
                 Verdict.Restarted => new Baseline(key, baseline.Process, BaselineKind.Zero, baseline.Seen),
                 Verdict.AnotherProcess => new Baseline(key, baseline.Process, BaselineKind.Unreadable, baseline.Seen),
@@ -224,8 +241,8 @@ internal static class CounterCore
             .ToDictionary(b => b.Key, StringComparer.Ordinal);
     }
 
-    private static HashSet<string> With(Dictionary<string, Verdict> processes, Verdict verdict) =>
-        processes.Where(p => p.Value == verdict).Select(p => p.Key).ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> With(Dictionary<string, ProcessVerdict> processes, Verdict verdict) =>
+        processes.Where(p => p.Value.Worst == verdict).Select(p => p.Key).ToHashSet(StringComparer.Ordinal);
 
     private static DateTimeOffset Earlier(DateTimeOffset from, DateTimeOffset at) => from < at ? from : at;
 

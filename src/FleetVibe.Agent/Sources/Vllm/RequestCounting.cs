@@ -20,18 +20,22 @@ internal static class RequestCounting
         // The histogram turned up late: its past was counted by the finishes.
         bool IsLate(string process) => hasLatency.Contains(process) && hadFinishes.Contains(process) && !hadLatency.Contains(process);
         var readings = page.Readings
+            .Where(r => r.Measure != Measure.ResponseTime || r.Total is not null || !IsLate(r.Process))
             .Select(r => r.Measure == Measure.ResponseTime && IsLate(r.Process) ? r with { PastIsCounted = true } : r)
             .ToList();
         var step = CounterCore.Advance(state, new CounterPage(at, readings, page.IsComplete));
 
-        bool CountsFinishes(string process) => step.Restarted.Contains(process)
-            ? !hasLatency.Contains(process)
-            : IsLate(process) || !(hasLatency.Contains(process) || hadLatency.Contains(process));
-        var next = step.State with
+        // It began again without the histogram, of which nothing was counted since: the finishes take over.
+        bool LostLatency(string process) => !hasLatency.Contains(process) && hasFinishes.Contains(process)
+            && step.State.Baselines.Values.Any(b => b.Process == process && b.Kind == BaselineKind.Zero && IsOf(b.Key, VllmFamilies.ResponseTime));
+        var lost = hadLatency.Where(LostLatency).ToHashSet(StringComparer.Ordinal);
+
+        bool CountsFinishes(string process) =>
+            IsLate(process) || lost.Contains(process) || !(hasLatency.Contains(process) || hadLatency.Contains(process));
+        var next = lost.Count == 0 ? step.State : step.State with
         {
             Baselines = step.State.Baselines
-                .Where(b => !(IsOf(b.Key, VllmFamilies.ResponseTime) && step.Restarted.Contains(b.Value.Process)
-                    && hasFinishes.Contains(b.Value.Process) && !hasLatency.Contains(b.Value.Process)))
+                .Where(b => !(IsOf(b.Key, VllmFamilies.ResponseTime) && lost.Contains(b.Value.Process)))
                 .ToDictionary(StringComparer.Ordinal),
         };
         return (next, Fold(page, step.Gains, CountsFinishes, at), step);

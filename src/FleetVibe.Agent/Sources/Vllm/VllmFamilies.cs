@@ -18,7 +18,7 @@ internal static class VllmFamilies
     public const int ResponseTime = 8;
     public const int Ttft = 9;
 
-    public static FamilyFilter Filter { get; } = new(new Dictionary<string, int>
+    private static readonly Dictionary<string, int> Families = new()
     {
         ["process_start_time_seconds"] = ProcessStart,
         ["vllm:num_requests_running"] = Running,
@@ -30,7 +30,11 @@ internal static class VllmFamilies
         ["vllm:request_success"] = RequestSuccess,
         ["vllm:e2e_request_latency_seconds"] = ResponseTime,
         ["vllm:time_to_first_token_seconds"] = Ttft,
-    });
+    };
+
+    public static FamilyFilter Filter { get; } = new(Families);
+
+    public static string NameOf(int family) => Families.First(f => f.Value == family).Key.Replace("vllm:", "", StringComparison.Ordinal);
 
     /// <summary>How a finish counts. A truncated answer is no error, and what a later release names is a normal end.</summary>
     public static Prometheus.Measure FinishOf(string? reason) => reason?.ToLowerInvariant() switch

@@ -14,6 +14,7 @@ internal sealed class VllmPage
     private readonly VllmSourceSettings _settings;
     private readonly Dictionary<string, Draft> _drafts = new(StringComparer.Ordinal);
     private readonly Dictionary<(int Family, string Labels), (SeriesId Series, double Value)> _gauges = [];
+    private readonly HashSet<int> _families = [];
     private double? _processStart;
     private bool _processStartIsAmbiguous;
 
@@ -33,6 +34,9 @@ internal sealed class VllmPage
 
     /// <summary>Samples of known families.</summary>
     public int Samples { get; private set; }
+
+    /// <summary>Names of the families found, without prefix, sorted.</summary>
+    public IReadOnlyList<string> Families => [.. _families.Select(VllmFamilies.NameOf).Order(StringComparer.Ordinal)];
 
     public static VllmPage Read(VllmSourceSettings settings, FetchedPage body)
     {
@@ -66,6 +70,7 @@ internal sealed class VllmPage
         }
 
         Samples++;
+        _families.Add(reader.FamilyId);
         if (reader.FamilyId <= VllmFamilies.GpuCache)
         {
             AddGauge(ref reader);

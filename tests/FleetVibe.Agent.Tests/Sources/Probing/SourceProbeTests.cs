@@ -1,0 +1,98 @@
+using System.Text;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Http;
+using FleetVibe.Agent.Sources.Probing;
+using FleetVibe.Agent.Tests.Sources.Vllm;
+
+namespace FleetVibe.Agent.Tests.Sources.Probing;
+
+public class SourceProbeTests
+{
+    private static Task<SourceProbeResult> ProbeAsync(SourceSettings settings, params FetchOutcome[] answers) =>
+        SourceProbe.ProbeAsync(settings, new NoWaiting(), new Answers(answers).Create, CancellationToken.None);
+
+    private static FetchOutcome Page(string text) => new(new FetchedPage(Encoding.UTF8.GetBytes(text), null, VllmPages.Epoch), null, "");
+
+    [Fact]
+    public async Task A_vllm_page_is_told_by_its_models_and_families()
+    {
+        var result = await ProbeAsync(VllmPages.Settings, Page(VllmPages.Engine(latency: [0, 0, 0, 1])));
+        Assert.True(result.Ok);
+        Assert.Equal([VllmPages.Model], result.Models);
+        Assert.Contains("e2e_request_latency_seconds", result.Found);
+        Assert.Empty(result.Warnings);
+    }
+
+    [Fact]
+    public async Task A_vllm_page_without_latency_is_warned_of() =>
+        Assert.Single((await ProbeAsync(VllmPages.Settings, Page(VllmPages.Engine()))).Warnings);
+
+    [Fact]
+    public async Task A_failure_is_handed_on_with_its_cure()
+    {
+        var result = await ProbeAsync(VllmPages.Settings, Page("# TYPE python_info gauge\npython_info 1\n"));
+        Assert.Equal((false, ErrorClass.MetricsDisabled), (result.Ok, result.Error));
+        Assert.Contains("--disable-log-stats", result.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_summary_is_read_twice_and_a_counter_that_fell_is_warned_of()
+    {
+        var settings = new VibeThinkerSourceSettings { Endpoint = new Uri("http://127.0.0.1:8080/metrics") };
+        var result = await ProbeAsync(settings, Page("""{"requests":4,"input_tokens":9}"""), Page("""{"requests":4,"input_tokens":3}"""));
+        Assert.True(result.Ok);
+        Assert.Contains("input_tokens", Assert.Single(result.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_log_is_told_by_its_first_lines()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"fleetvibe-{Guid.NewGuid():N}.jsonl");
+        var settings = new JsonLogSourceSettings { Path = path };
+        Assert.Equal(ErrorClass.FileMissing, (await ProbeAsync(settings)).Error);
+        try
+        {
+            await File.WriteAllTextAsync(path, "INFO started\nINFO ready\n");
+            Assert.Equal(ErrorClass.WrongContent, (await ProbeAsync(settings)).Error);
+            await File.WriteAllTextAsync(path, "{\"a\":1}\nnoise\n{\"half");
+            var result = await ProbeAsync(settings);
+            Assert.True(result.Ok);
+            Assert.Single(result.Warnings);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, "GPU 0: NVIDIA L4 (UUID: GPU-1)\n", true)]
+    [InlineData(0, "", false)]
+    [InlineData(9, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", false)]
+    public void Nvidia_smi_is_judged_by_what_it_lists(int exitCode, string output, bool ok) =>
+        Assert.Equal(ok, NvidiaSmiProbe.Judge("nvidia-smi", exitCode, output).Ok);
+
+    [Fact]
+    public async Task A_tool_that_is_not_there_is_a_failed_tool() =>
+        Assert.Equal(ErrorClass.ToolFailed, (await ProbeAsync(new NvidiaSmiSourceSettings { Command = "/nowhere/nvidia-smi" })).Error);
+
+    private sealed class Answers(IEnumerable<FetchOutcome> outcomes) : ISourceClient
+    {
+        private readonly Queue<FetchOutcome> _outcomes = new(outcomes);
+
+        public Answers Create(HttpSourceSettings settings, PageWanted wanted, TimeProvider time) => this;
+
+        public Task<FetchOutcome> FetchAsync(CancellationToken cancellation) => Task.FromResult(_outcomes.Dequeue());
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>Timers are due at once.</summary>
+    private sealed class NoWaiting : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
+    }
+}
