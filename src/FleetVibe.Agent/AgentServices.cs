@@ -29,9 +29,8 @@ public static class AgentServices
     public static IServiceCollection AddFleetVibeAgent(this IServiceCollection services, AgentSettings settings)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddHttpClient();
         services.AddSingleton(settings);
-        services.TryAddSingleton(SourceProps.CreateFactory);
+        services.TryAddSingleton(SourceProps.Factory);
         services.AddSingleton<SpoolHost>();
 
         // Before Akka's own service, so that it starts earlier and stops later.

@@ -9,11 +9,11 @@ namespace FleetVibe.Agent;
 /// <summary>Which actor reads which kind of source.</summary>
 internal static class SourceProps
 {
-    internal static SourceFactory CreateFactory(IServiceProvider services) => (settings, accumulator, time) => settings switch
+    internal static SourceFactory Factory { get; } = (settings, accumulator, time) => settings switch
     {
         JsonLogSourceSettings log => JsonLogActor.CreateProps(log, accumulator, time),
         VllmSourceSettings vllm => VllmSource.CreateProps(vllm, accumulator, time),
-        VibeThinkerSourceSettings vibeThinker => VibeThinkerSource.CreateProps(vibeThinker, accumulator, time),
+        VibeThinkerSourceSettings summary => VibeThinkerSource.CreateProps(summary, accumulator, time),
         DcgmSourceSettings dcgm => DcgmSource.CreateProps(dcgm, accumulator, time),
         _ => throw new NotSupportedException($"no source of kind {settings.Kind}"),
     };

@@ -25,6 +25,7 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     private readonly AccumulatorState _state;
     private readonly WindowCloser _closer;
     private readonly List<IActorRef> _waiting = [];
+    private readonly Dictionary<string, IActorRef> _waitingToStart = [];
     private SpoolStatus _status;
     private SpoolBatch? _inFlight;
     private IActorRef _uplink = ActorRefs.Nobody;
@@ -49,7 +50,11 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     internal static Props CreateProps(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time) =>
         Props.Create(() => new AccumulatorActor(settings, spool, contents, time));
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(TransactionDue), TransactionDue.Instance, TickInterval);
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(nameof(TransactionDue), TransactionDue.Instance, TickInterval);
+        OnStatus(_status);
+    }
 
     protected override void OnReceive(object message)
     {
@@ -66,7 +71,8 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
                 WriteIfDue();
                 break;
             case SourceMessages.SourceReady ready:
-                Watch(ready.SourceKey);
+                _waitingToStart[ready.SourceKey] = Sender;
+                Answer();
                 break;
             case SourceWatched watched:
                 watched.Source.Tell(new SourceMessages.StartSource(
@@ -106,9 +112,8 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
         }
     }
 
-    private void Watch(string sourceKey)
+    private void Watch(string sourceKey, IActorRef source)
     {
-        var source = Sender;
         var now = _time.GetUtcNow();
         _spool.RunAsync(store => store.Watch(sourceKey, now))
             .PipeTo(Self, success: watched => new SourceWatched(source, sourceKey, watched), failure: e => new SpoolFailed(e, source, sourceKey));
@@ -190,7 +195,8 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
         }
         else
         {
-            Context.System.Scheduler.ScheduleTellOnce(RetryInterval, Self, new SourceMessages.SourceReady(failed.SourceKey!), failed.Source);
+            // The next transaction that succeeds answers it.
+            _waitingToStart[failed.SourceKey!] = failed.Source;
         }
     }
 
@@ -239,6 +245,12 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
         }
 
         _waiting.Clear();
+        foreach (var (key, source) in _waitingToStart)
+        {
+            Watch(key, source);
+        }
+
+        _waitingToStart.Clear();
     }
 
     private void WarnOfCap()

@@ -47,7 +47,7 @@ internal sealed partial class AccumulatorState
     {
         var sinceLast = now - _lastTransaction;
         return _folded >= MaxFoldedLines
-            || (sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
+            || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
             || (_closableFolded && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
     }

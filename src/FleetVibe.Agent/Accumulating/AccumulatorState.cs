@@ -19,6 +19,7 @@ internal sealed partial class AccumulatorState
     private readonly Dictionary<string, byte[]> _pendingCheckpoints = [];
     private readonly HashSet<long> _loaded = [];
     private readonly Dictionary<string, bool> _counts;
+    private readonly HashSet<ShareKey> _requestSuppliers = [];
     private long _openRequests;
     private long _seen;
     private long _wide;
@@ -168,7 +169,12 @@ internal sealed partial class AccumulatorState
             return;
         }
 
-        share.SuppliesRequests |= delta.Totals.Requests > 0 || source.Rank != SourceRank.Summary;
+        if (delta.Totals.Requests > 0 || source.Rank != SourceRank.Summary)
+        {
+            _requestSuppliers.Add(placement.Key);
+        }
+
+        share.SuppliesRequests |= _requestSuppliers.Contains(placement.Key);
         share.Totals.Merge(delta.Totals);
         _seen += delta.Totals.Requests;
         _openRequests += delta.Totals.Requests;

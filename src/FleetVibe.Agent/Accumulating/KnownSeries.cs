@@ -43,7 +43,12 @@ internal sealed class KnownSeries
         if (!_placements.TryGetValue((source.Key, series), out var placement))
         {
             placement = Decide(source, series);
-            _placements.Add((source.Key, series), placement);
+
+            // What is capped is not remembered: there is no end to it.
+            if (!placement.Capped)
+            {
+                _placements.Add((source.Key, series), placement);
+            }
         }
 
         _fed[placement.Key] = now;

@@ -1,0 +1,155 @@
+using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Spool;
+using FleetVibe.Metrics.Windows;
+using static FleetVibe.Agent.Tests.Fixtures;
+
+namespace FleetVibe.Agent.Tests.Accumulating;
+
+public class FoldingTests
+{
+    private static Dictionary<long, long> RequestsByWindow(AccumulatorState state, double now) =>
+        state.TakeBatch(At(now), 0).Closing
+            .Where(closing => closing.Part.Series.Count > 0)
+            .ToDictionary(closing => closing.Part.Start - Start, closing => closing.Part.CountedRequests);
+
+    [Fact]
+    public void A_line_stands_in_the_window_of_its_own_time()
+    {
+        var state = State(Settings(RequestLog));
+        state.Fold(Lines(1, Request(0), Request(9.999), Request(10), Request(-0.001)), At(11));
+
+        Assert.Equal(new Dictionary<long, long> { [-10] = 1, [0] = 2, [10] = 1 }, RequestsByWindow(state, 30));
+    }
+
+    [Theory]
+    [InlineData(-0.5, 9.3, 0, 0)]
+    [InlineData(4, 18.9, 10, 0)]
+    [InlineData(5, 20, 10, 0)]
+    [InlineData(4.9, 20, 20, 7)]
+    [InlineData(-3600, 9, 0, 7)]
+    public void A_scrape_delta_stands_whole_in_the_window_of_its_middle_or_if_wide_of_its_end(double from, double to, long window, long wide)
+    {
+        var state = State(Settings(Vllm));
+        state.Fold(new SourceReport(Vllm.Key) { Deltas = [Delta(from, to, 7)] }, At(to));
+
+        var batch = state.TakeBatch(At(60), 0);
+        var closing = Assert.Single(batch.Closing, closing => closing.Part.Series.Count > 0);
+        Assert.Equal(window, closing.Part.Start - Start);
+        Assert.Equal(7, closing.Part.CountedRequests);
+        Assert.Equal(wide, closing.Part.Series.Values.Single().Totals.WideRequests);
+        Assert.Equal(wide, batch.WideRequests);
+    }
+
+    [Fact]
+    public void A_window_closes_at_its_end_plus_grace_and_not_before()
+    {
+        var state = State(Settings(RequestLog));
+        state.Fold(Lines(1, Request(5)), At(5));
+
+        Assert.False(state.IsTransactionDue(At(11.9)));
+        Assert.True(state.IsTransactionDue(At(12)));
+        Assert.Single(state.TakeBatch(At(12), 0).Closing);
+    }
+
+    [Fact]
+    public void Of_gauges_the_last_of_the_window_stays()
+    {
+        var state = State(Settings(Vllm));
+        state.Fold(new SourceReport(Vllm.Key) { Gauges = [new ModelGauges(Chat, At(1)) { Running = 3, Waiting = 1 }] }, At(1));
+        state.Fold(new SourceReport(Vllm.Key) { Gauges = [new ModelGauges(Chat, At(9)) { Running = 0 }] }, At(9));
+
+        var gauges = state.TakeBatch(At(12), 0).Closing.Single().Part.Series.Values.Single().Gauges;
+        Assert.Equal((0, 1), (gauges.Running, gauges.Waiting));
+        Assert.False(gauges.HasKvCachePercent);
+    }
+
+    [Fact]
+    public void A_source_that_does_not_count_gives_only_its_ttft()
+    {
+        var state = State(Settings(RequestLog, Vllm));
+        state.Fold(new SourceReport(Vllm.Key) { Deltas = [Delta(-1, 9, 7)] }, At(9));
+        state.Fold(Lines(1, Request(5)), At(9));
+
+        var part = state.TakeBatch(At(12), 0).Closing.Single().Part;
+        var totals = Contributions.Of(part)[Chat];
+        Assert.Equal((1, 1, 7), (totals.Requests, totals.ResponseTime.Count, totals.Ttft.Count));
+    }
+
+    [Fact]
+    public void Times_move_with_the_clock_offset_unless_the_log_has_another_clock()
+    {
+        var state = State(Settings(RequestLog));
+        state.SetClockOffset(TimeSpan.FromSeconds(30));
+        state.Fold(Lines(1, Request(5), Request(5, external: true), Request(5, external: true)), At(5));
+
+        Assert.Equal(new Dictionary<long, long> { [0] = 2, [30] = 1 }, RequestsByWindow(state, 15));
+    }
+
+    [Fact]
+    public void Before_the_first_handshake_no_record_is_made_for_thirty_seconds_and_then_one_is()
+    {
+        var state = new AccumulatorState(Settings(RequestLog), At(0), [], new Dictionary<string, byte[]>());
+        state.Fold(Lines(1, Request(1)), At(1));
+
+        Assert.True(state.IsTransactionDue(At(29)));
+        var held = state.TakeBatch(At(29), 0);
+        Assert.Empty(held.Closing);
+        Assert.Equal(Start, Assert.Single(held.Open).Start);
+        Assert.Contains(state.TakeBatch(At(30), 0).Closing, closing => closing.Part.CountedRequests == 1);
+    }
+
+    [Fact]
+    public void The_first_handshake_moves_what_was_opened_since_the_start()
+    {
+        var state = new AccumulatorState(Settings(RequestLog), At(0), [], new Dictionary<string, byte[]>());
+        state.Fold(Lines(1, Request(1)), At(1));
+        state.SetClockOffset(TimeSpan.FromSeconds(42));
+
+        var batch = state.TakeBatch(At(20), 0);
+        Assert.Equal(Start + 40, Assert.Single(batch.Closing, closing => closing.Part.CountedRequests == 1).Part.Start);
+        Assert.Equal([Start], batch.Moved);
+    }
+
+    [Fact]
+    public void While_catching_up_a_transaction_is_due_each_second_or_five_thousand_lines()
+    {
+        var state = State(Settings(RequestLog), startedAt: 1000);
+        state.Fold(Lines(1, Request(5)), At(1000.5));
+        Assert.False(state.IsTransactionDue(At(1000.9)));
+        Assert.True(state.IsTransactionDue(At(1001)));
+
+        state.TakeBatch(At(1001), 0);
+        state.Fold(Lines(2, [.. Enumerable.Repeat(Request(5), AccumulatorState.MaxFoldedLines)]), At(1001.1));
+        Assert.True(state.IsTransactionDue(At(1001.1)));
+    }
+
+    [Fact]
+    public void Further_series_than_the_cap_are_counted_in_other()
+    {
+        var log = RequestLog with { Model = null, Task = null };
+        var state = State(Settings(log) with { MaxSeries = 2 });
+        state.Fold(Lines(1, [.. Enumerable.Range(0, 5).Select(n => Request(5, series: new SeriesId($"m{n}", "chat")))]), At(6));
+
+        var contributions = Contributions.Of(state.TakeBatch(At(12), 0).Closing.Single().Part);
+        Assert.Equal([("m0", 1), ("m1", 1), (SeriesId.Other, 3)], contributions.Select(entry => (entry.Key.Model, entry.Value.Requests)));
+        Assert.Equal(3, state.Series.Capped);
+    }
+
+    [Fact]
+    public void A_window_far_in_the_future_is_handed_over_to_be_refused()
+    {
+        var state = State(Settings(RequestLog));
+        state.Fold(Lines(1, Request(400)), At(1));
+
+        var closing = Assert.Single(state.TakeBatch(At(2), 0).Closing);
+        Assert.True(closing.IsFuture);
+        Assert.Equal(0, state.OpenRequests);
+    }
+
+    [Theory]
+    [InlineData(ErrorClass.Http4xx, "http_4xx")]
+    [InlineData(ErrorClass.MetricsDisabled, "metrics_disabled")]
+    [InlineData(ErrorClass.Dns, "dns")]
+    public void Error_classes_are_written_in_snake_case(ErrorClass error, string name) => Assert.Equal(name, TargetFolding.NameOf(error));
+}
