@@ -1,1 +1,3 @@
-return 0;
+using FleetVibe.Verbs;
+
+return await CommandLine.InvokeAsync(args);

@@ -1,0 +1,62 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Composition;
+
+/// <summary>What is logged.</summary>
+/// <param name="Level">Of the rooms; libraries speak from warnings on.</param>
+/// <param name="IsStopping">Whether the process stops its roles.</param>
+internal sealed record LogRules(LogLevel Level, Func<bool> IsStopping);
+
+/// <summary>
+/// What every role's host has: nothing out of the surroundings (no files, no variables, no signals of its own), one way
+/// to log, and a bound on how long it may take to stop.
+/// </summary>
+internal static class HostDefaults
+{
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+
+    public static WebApplicationBuilder CreateWebBuilder(string role, LogRules logs)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "fleetvibe" });
+        builder.WebHost.UseKestrel();
+        builder.Services.AddRouting();
+        Apply(builder, role, logs);
+        return builder;
+    }
+
+    public static HostApplicationBuilder CreateBuilder(string role, LogRules logs)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "fleetvibe" });
+        Apply(builder, role, logs);
+        return builder;
+    }
+
+    private static void Apply(IHostApplicationBuilder builder, string role, LogRules logs)
+    {
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Logging.SetMinimumLevel(logs.Level);
+        foreach (var library in new[] { "Microsoft", "Grpc", "System", "Polly" })
+        {
+            builder.Logging.AddFilter(library, LogLevel.Warning);
+        }
+
+        // It warns that a port without TLS speaks no HTTP/2, which is what the page's port is meant to do.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+
+        // Members that stop one after the other report each other as lost.
+        builder.Logging.AddFilter("Akka", level => level >= LogLevel.Warning && !logs.IsStopping());
+        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options => options.Role = role);
+        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+    }
+
+    /// <summary>Signals belong to the process, which stops its hosts in order.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,173 @@
+using FleetVibe.Agent.Sources;
+using FleetVibe.Configuration.Schema;
+using FleetVibe.Configuration.Values;
+using FleetVibe.Protocol.Transport;
+
+namespace FleetVibe.Configuration.Binding;
+
+/// <summary>The sources of the agent, out of [[agent.sources]] and out of blocks of a Telegraf configuration.</summary>
+internal static class SourceBinder
+{
+    public const string SourcesPath = "agent.sources";
+    public const string InputsPath = "inputs.vibe_thinker";
+
+    private const string DefaultModel = "vibethinker-1.5b";
+    private const string DefaultTask = "algorithm_reasoning";
+
+    public static IReadOnlyList<SourceSettings> Bind(SectionReader reader, Origin otherwise, ICollection<SectionValues> read)
+    {
+        List<(SourceSettings Source, Origin Origin)> bound = [];
+        foreach (var (section, index) in reader.ReadList(SourcesPath, otherwise))
+        {
+            read.Add(section);
+            if (section.Find<string>("kind") is not { } kind)
+            {
+                continue;
+            }
+
+            RequireOwnKeys(section, kind, reader.Findings);
+            var fields = reader.ReadInner(SourcesPath, index, "fields", section.Origin);
+            if (kind == SourceSchema.JsonLog)
+            {
+                read.Add(fields);
+            }
+            else if (fields.Spec.Keys.Any(k => fields.IsWritten(k.Name)))
+            {
+                reader.Findings.Error(fields.Origin, $"fields belongs to sources of kind {SourceSchema.JsonLog}, not to {kind}: take it out");
+            }
+
+            if (Bind(section, kind, fields, reader.Findings) is { } source)
+            {
+                bound.Add((source, section.Origin));
+            }
+        }
+
+        foreach (var (section, _) in reader.ReadList(InputsPath, otherwise))
+        {
+            read.Add(section);
+            if (VibeThinker(section, reader.Findings) is { } source)
+            {
+                bound.Add((source, section.Origin));
+            }
+        }
+
+        RequireDistinct(bound, reader.Findings);
+        return [.. bound.Select(b => b.Source)];
+    }
+
+    private static SourceSettings? Bind(SectionValues section, string kind, SectionValues fields, Findings findings) => kind switch
+    {
+        SourceSchema.JsonLog => JsonLog(section, fields),
+        SourceSchema.Vllm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
+        SourceSchema.VibeThinker => VibeThinker(section, findings),
+        SourceSchema.Dcgm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
+        SourceSchema.NvidiaSmi => Named(
+            new NvidiaSmiSourceSettings { Command = section.Find<string>("command")!, SampleInterval = section.Find<TimeSpan>("sample_interval") }, section),
+        _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),
+    };
+
+    private static JsonLogSourceSettings? JsonLog(SectionValues section, SectionValues fields)
+    {
+        if (section.Find<string>("path") is not { } path)
+        {
+            return null;
+        }
+
+        var source = new JsonLogSourceSettings
+        {
+            Path = path,
+            StartAt = section.Find<string>("start_at") == "beginning" ? StartAt.Beginning : StartAt.End,
+            TimeZone = section.Find<TimeZoneInfo>("timezone") ?? TimeZoneInfo.Utc,
+            ExternalClock = section.Find<string>("clock") == "external",
+            SuccessStatus = section.List<string>("success_status") is { Count: > 0 } statuses ? statuses : null,
+            Poll = section.Find<TimeSpan>("poll"),
+            MaxLineBytes = (int)section.Find<long>("max_line_bytes"),
+            RotateWait = section.Find<TimeSpan>("rotate_wait"),
+            Fields = new LogFields
+            {
+                Timestamp = fields.Find<string>("timestamp") ?? "",
+                Duration = fields.Find<string>("duration") ?? "",
+                DurationUnit = fields.Find<string>("duration_unit") ?? "",
+                Ttft = fields.Find<string>("ttft"),
+                Status = fields.Find<string>("status") ?? "",
+                InputTokens = fields.Find<string>("input_tokens") ?? "",
+                OutputTokens = fields.Find<string>("output_tokens") ?? "",
+                Model = fields.Find<string>("model") ?? "",
+                Task = fields.Find<string>("task") ?? "",
+                Variant = fields.Find<string>("variant"),
+            },
+        };
+        return Named(source, section);
+    }
+
+    private static VibeThinkerSourceSettings? VibeThinker(SectionValues section, Findings findings)
+    {
+        if (section.Find<Uri>("endpoint") is not { } endpoint)
+        {
+            return null;
+        }
+
+        var source = OverHttp(Named(new VibeThinkerSourceSettings { Endpoint = endpoint, Map = section.Map("map") }, section), section, findings);
+        return source with { Model = source.Model ?? DefaultModel, Task = source.Task ?? DefaultTask };
+    }
+
+    private static T Named<T>(T source, SectionValues section)
+        where T : SourceSettings => (T)(source with
+        {
+            Name = section.Find<string>("name"),
+            Model = section.Find<string>("model"),
+            Task = section.Find<string>("task"),
+            Variant = section.Find<string>("variant"),
+            Counts = section.Find<object>("counts") as bool?,
+            Gpus = section.List<string>("gpu"),
+        });
+
+    private static T OverHttp<T>(T source, SectionValues section, Findings findings)
+        where T : HttpSourceSettings
+    {
+        if (section.IsWritten("token") && section.IsWritten("token_file"))
+        {
+            findings.Error(section.OriginOf("token"), $"{section.Header} has both token and token_file: keep token_file");
+        }
+
+        var bound = (T)(source with
+        {
+            Token = section.Find<BearerToken>("token_file") ?? section.Find<BearerToken>("token"),
+            CaFile = section.Find<string>("ca_file"),
+            Insecure = section.Find<bool>("insecure"),
+            Headers = section.Map("headers"),
+            Interval = section.Find<object>("interval") as TimeSpan?,
+            Timeout = section.Find<TimeSpan>("timeout"),
+        });
+        TransportBinder.WarnWhenInsecure(section, findings);
+        var hasSecret = section.Written("token", "token_file", "headers").Count > 0;
+        if (hasSecret && bound.Endpoint.Scheme != Uri.UriSchemeHttps && !PeerTrust.IsLoopback(bound.Endpoint) && !bound.Insecure)
+        {
+            findings.Error(section.OriginOf("endpoint"), "endpoint is plain http to another machine, where its token could be read: use https, or set insecure = true");
+        }
+
+        return bound;
+    }
+
+    private static void RequireOwnKeys(SectionValues section, string kind, Findings findings)
+    {
+        foreach (var key in section.Spec.Keys.Where(k => section.IsWritten(k.Name) && k.OnlyFor.Count > 0 && !k.OnlyFor.Contains(kind)))
+        {
+            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to sources of kind {string.Join(", ", key.OnlyFor)}, not to {kind}: take it out");
+        }
+
+        foreach (var key in section.Spec.Keys.Where(k => k.Required && k.OnlyFor.Contains(kind) && !section.IsWritten(k.Name)))
+        {
+            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs {key.Name}, e.g. {key.Name} = {key.Type.Example}");
+        }
+    }
+
+    private static void RequireDistinct(List<(SourceSettings Source, Origin Origin)> bound, Findings findings)
+    {
+        foreach (var (source, origin) in bound.GroupBy(b => b.Source.Key).SelectMany(g => g.Skip(1)))
+        {
+            var first = bound.Find(b => b.Source.Key == source.Key).Origin;
+            findings.Error(origin, $"two sources of kind {source.Kind} have the same target {source.Target} (the other is at {first}): give one of them a name");
+        }
+    }
+}
