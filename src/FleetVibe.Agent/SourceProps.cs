@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Dcgm;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.VibeThinker;
 using FleetVibe.Agent.Sources.Vllm;
 
@@ -15,6 +16,7 @@ internal static class SourceProps
         VllmSourceSettings vllm => VllmSource.CreateProps(vllm, accumulator, time),
         VibeThinkerSourceSettings summary => VibeThinkerSource.CreateProps(summary, accumulator, time),
         DcgmSourceSettings dcgm => DcgmSource.CreateProps(dcgm, accumulator, time),
+        NvidiaSmiSourceSettings gpus => NvidiaSmiActor.CreateProps(gpus, accumulator, time),
         _ => throw new NotSupportedException($"no source of kind {settings.Kind}"),
     };
 }
