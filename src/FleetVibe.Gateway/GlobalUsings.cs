@@ -1,0 +1,4 @@
+global using FleetVibe.Gateway.Outbox;
+global using FleetVibe.Gateway.Points;
+global using FleetVibe.Gateway.Store;
+global using FleetVibe.Protocol.V1;

@@ -1,0 +1,154 @@
+using System.Text.Json;
+
+namespace FleetVibe.Gateway.Outbox;
+
+/// <summary>Attempts stand in the file before their first byte leaves; a point is in at most one.</summary>
+internal static class AttemptTable
+{
+    private static readonly TimeSpan LongestAttempt = TimeSpan.FromMinutes(10);
+
+    private const string Due = "attempt IS NULL AND (state = 0 OR replay = 1)";
+
+    internal static bool HasDue(SqliteDatabase database, IReadOnlyCollection<long> except) => database.Number(
+        $"SELECT 1 FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) LIMIT 1", JsonSerializer.Serialize(except)) is not null;
+
+    internal static DeliveryBatch? Begin(
+        SqliteDatabase database, BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
+    {
+        var lines = Select(database, limits, only, except, out var full);
+        if (lines.Count == 0)
+        {
+            return null;
+        }
+
+        var attempt = database.Number(
+            "INSERT INTO attempts (expires_at_ms, state) VALUES ($1, 0) RETURNING id", expiresAt.ToUnixTimeMilliseconds())!.Value;
+        foreach (var line in lines)
+        {
+            database.Execute(
+                "UPDATE heads SET attempt = $2, attempt_hi = revision_hi, attempt_lo = revision_lo, attempt_replays = (state <> 0) WHERE id = $1",
+                line.Id, attempt);
+        }
+
+        return new DeliveryBatch(attempt, expiresAt, lines, full);
+    }
+
+    internal static void End(SqliteDatabase database, long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    {
+        var refusedById = refused.ToDictionary(r => r.Line.Id);
+        var change = default(PointCounts);
+        foreach (var (id, head) in HeadTable.InAttempt(database, attempt))
+        {
+            if (refusedById.TryGetValue(id, out var refusal))
+            {
+                change += PointCounts.OnDeadLetter(head);
+                WriteDeadLetter(database, refusal, now);
+                Leave(database, id, head, HeadState.DeadLetter);
+            }
+            else if (end == AttemptEnd.Delivered)
+            {
+                change += PointCounts.OnDelivered(head);
+                Leave(database, id, head, HeadState.Delivered);
+            }
+            else if (end == AttemptEnd.Released)
+            {
+                change += PointCounts.OnReleased(head);
+                database.Execute("UPDATE heads SET attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL WHERE id = $1", id);
+            }
+        }
+
+        CounterTable.AddPoints(database, change);
+        database.Execute(end == AttemptEnd.Unknown ? "UPDATE attempts SET state = 1 WHERE id = $1" : "DELETE FROM attempts WHERE id = $1", attempt);
+    }
+
+    internal static void Refuse(SqliteDatabase database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    {
+        foreach (var refusal in refused)
+        {
+            if (HeadTable.Find(database, refusal.Line.Id) is { Attempted: null } head && head.Revision == refusal.Line.Revision)
+            {
+                if (head.State == HeadState.Queued)
+                {
+                    CounterTable.AddPoints(database, new PointCounts(0, -1, 0, 0, 1));
+                }
+
+                WriteDeadLetter(database, refusal, now);
+                database.Execute("UPDATE heads SET state = 2, replay = 0 WHERE id = $1", refusal.Line.Id);
+            }
+        }
+    }
+
+    internal static int ReleaseExpired(SqliteDatabase database, DateTimeOffset expiredBefore, DateTimeOffset now)
+    {
+        var expired = new List<long>();
+
+        // One that expires far in the future was begun before the clock was set back.
+        using (var rows = database.Query(
+            "SELECT id FROM attempts WHERE expires_at_ms <= $1 OR expires_at_ms > $2",
+            expiredBefore.ToUnixTimeMilliseconds(), (now + LongestAttempt).ToUnixTimeMilliseconds()))
+        {
+            while (rows.Read())
+            {
+                expired.Add(rows.GetInt64(0));
+            }
+        }
+
+        foreach (var attempt in expired)
+        {
+            End(database, attempt, AttemptEnd.Released, [], now);
+        }
+
+        return expired.Count;
+    }
+
+    private static List<BatchLine> Select(
+        SqliteDatabase database, BatchLimits limits, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except, out bool full)
+    {
+        full = false;
+        var lines = new List<BatchLine>();
+        var bytes = 0;
+        using var rows = only is null
+            ? database.Query(
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) ORDER BY turn LIMIT $2",
+                JsonSerializer.Serialize(except), (long)limits.Lines)
+            : database.Query(
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id IN (SELECT value FROM json_each($1)) AND id NOT IN (SELECT value FROM json_each($3)) ORDER BY turn LIMIT $2",
+                JsonSerializer.Serialize(only), (long)limits.Lines, JsonSerializer.Serialize(except));
+        while (rows.Read())
+        {
+            var line = rows.GetString(4);
+            bytes += System.Text.Encoding.UTF8.GetByteCount(line) + 1;
+            if (bytes > limits.Bytes && lines.Count > 0)
+            {
+                full = true;
+                break;
+            }
+
+            lines.Add(new BatchLine(rows.GetInt64(0), rows.GetString(1), new PointRevision(rows.GetInt64(2), rows.GetInt64(3)), line));
+        }
+
+        full |= lines.Count >= limits.Lines;
+        return lines;
+    }
+
+    // The mark goes to the revision that was sent, never to the row.
+    private static void Leave(SqliteDatabase database, long id, Head head, HeadState state)
+    {
+        var isHead = head.Attempted == head.Revision;
+        database.Execute(
+            """
+            UPDATE heads SET
+              delivered_hi = CASE WHEN $2 = 1 THEN attempt_hi ELSE delivered_hi END,
+              delivered_lo = CASE WHEN $2 = 1 THEN attempt_lo ELSE delivered_lo END,
+              state = CASE WHEN $3 THEN $2 ELSE state END,
+              replay = CASE WHEN $3 THEN 0 ELSE replay END,
+              attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL
+            WHERE id = $1
+            """,
+            id, (long)state, isHead ? 1L : 0L);
+    }
+
+    private static void WriteDeadLetter(SqliteDatabase database, Refusal refusal, DateTimeOffset now) => database.Execute(
+        "INSERT INTO dead_letters (key, revision_hi, revision_lo, line, reason, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+        refusal.Line.Key, refusal.Line.Revision.Hi, refusal.Line.Revision.Lo, refusal.Line.Line, refusal.Reason, now.ToUnixTimeMilliseconds());
+}

@@ -1,0 +1,90 @@
+using FleetVibe.Gateway.Delivery;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Gateway.Service;
+
+/// <summary>The commit log over gRPC: checks the message, asks the log, translates what it throws.</summary>
+internal sealed class CommitLogService(ICommitLog log, DeliveryStatus delivery, ILogger<CommitLogService> logger) : CommitLog.CommitLogBase
+{
+    private static readonly string Version = typeof(CommitLogService).Assembly.GetName().Version!.ToString(3);
+
+    public override Task<WindowState> LoadWindow(LoadWindowRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireWindow(request.Key);
+        return AnswerAsync(() => log.LoadWindowAsync(request.Key));
+    }
+
+    public override Task<LoadOpenWindowsReply> LoadOpenWindows(LoadOpenWindowsRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireSeries(request.Series);
+        return AnswerAsync(() => log.LoadOpenWindowsAsync(request.Series));
+    }
+
+    public override async Task<CommitReply> Commit(CommitRequest request, ServerCallContext context)
+    {
+        var commit = MessageRules.RequireCommit(request);
+        var reply = await AnswerAsync(() => log.CommitAsync(commit));
+        if (reply.Reason == CommitRules.IdTakenTwice)
+        {
+            logger.LogError(
+                "A commit to window {Start} of {Model}/{Task} from {Nodes} holds a record whose id was used for other content: a spool was cloned or went back in time",
+                request.Key.Start, request.Key.Series.Model, request.Key.Series.Task, string.Join(", ", request.Added.Select(p => p.Record.Node).Distinct()));
+        }
+
+        return reply;
+    }
+
+    public override async Task<PutPointsReply> PutPoints(PutPointsRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireRecord(request.Record, request.Floor);
+        var taken = await AnswerAsync(() => log.PutPointsAsync(request))
+            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"nobody holds the name {request.Record.Node}: admit the instance first"));
+        if (taken.Rejected > 0)
+        {
+            logger.LogDebug("{Count} points of {Node} were rejected, the first: {Fault}", taken.Rejected, request.Record.Node, taken.FirstFault);
+        }
+
+        return new PutPointsReply { Rejected = (uint)taken.Rejected };
+    }
+
+    public override async Task<RefusePartReply> RefusePart(RefusePartRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireRefusal(request);
+        return new RefusePartReply { Fate = await AnswerAsync(() => log.RefusePartAsync(request)) };
+    }
+
+    public override Task<AdmitInstanceReply> AdmitInstance(AdmitInstanceRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireInstance(request.Node, request.Instance);
+        return AnswerAsync(() => log.AdmitInstanceAsync(request));
+    }
+
+    public override async Task<GatewayStatus> GetStatus(GatewayStatusRequest request, ServerCallContext context)
+    {
+        var status = await AnswerAsync(log.StatusAsync);
+        status.Version = Version;
+        delivery.WriteTo(status);
+        return status;
+    }
+
+    private static async Task<T> AnswerAsync<T>(Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (StoreFullException e)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or Microsoft.Data.Sqlite.SqliteException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
+        }
+        catch (StoreDamagedException e)
+        {
+            throw new RpcException(new Status(StatusCode.DataLoss, e.Message));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using FleetVibe.Protocol.Mapping;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace FleetVibe.Gateway.Service;
+
+/// <summary>What a message must be before the log looks at it. Pure; a fault is INVALID_ARGUMENT and names the member.</summary>
+internal static class MessageRules
+{
+    private const int InstanceBytes = 16;
+    private const int LongestName = 512;
+    private const int MostHosts = 100_000;
+
+    internal static int SecondsOf(WindowLevel level) => level switch
+    {
+        WindowLevel._10S => 10,
+        WindowLevel._1M => 60,
+        WindowLevel._5M => 300,
+        WindowLevel._1H => 3600,
+        _ => throw Invalid($"window level {level} is not known"),
+    };
+
+    internal static void RequireSeries(SeriesKey? series)
+    {
+        Require(series is not null, "series is missing");
+        Require(series!.Model.Length is > 0 and <= LongestName, "series.model is empty or too long");
+        Require(series.Task.Length <= LongestName && series.Variant.Length <= LongestName, "series.task or series.variant is too long");
+    }
+
+    internal static void RequireWindow(WindowKey? key)
+    {
+        Require(key is not null, "key is missing");
+        RequireSeries(key!.Series);
+        Require(key.Start > 0 && key.Start % SecondsOf(key.Level) == 0, $"a window of level {key.Level} cannot start at {key.Start}");
+        Require(key.Start < long.MaxValue / 1_000_000_000, $"window start {key.Start} is out of range");
+    }
+
+    internal static void RequireInstance(string node, ByteString instance)
+    {
+        Require(node.Length is > 0 and <= LongestName, "node is empty or too long");
+        Require(instance.Length == InstanceBytes, $"instance has {instance.Length} bytes, not {InstanceBytes}");
+    }
+
+    internal static void RequireRecord(RecordId? record, ulong floor = 0)
+    {
+        Require(record is not null, "record is missing");
+        RequireInstance(record!.Node, record.Instance);
+        Require(record.Seq <= long.MaxValue && floor <= long.MaxValue, "a sequence is out of range");
+    }
+
+    internal static void RequirePart(Contributor? part)
+    {
+        Require(part is not null, "part is missing");
+        RequireRecord(part!.Record);
+        Require(part.Requests <= long.MaxValue / 4, $"requests out of range: {part.Requests}");
+    }
+
+    internal static SoundCommit RequireCommit(CommitRequest request)
+    {
+        RequireWindow(request.Key);
+        foreach (var part in request.Added)
+        {
+            RequirePart(part);
+        }
+
+        Require(request.ExpectedHosts.Count <= MostHosts, "too many expected hosts");
+        Require(request.Backfilled <= long.MaxValue / 4, "backfilled out of range");
+        try
+        {
+            return new SoundCommit(request, TotalsMapper.FromWire(request.Totals));
+        }
+        catch (InvalidDataException e)
+        {
+            throw Invalid("totals: " + e.Message);
+        }
+    }
+
+    /// <summary>A refused part may name an impossible window: that may be why it is refused.</summary>
+    internal static void RequireRefusal(RefusePartRequest request)
+    {
+        Require(request.Key?.Series is not null, "key is missing");
+        RequirePart(request.Part);
+        Require(request.Fate is Fate.Late or Fate.Future or Fate.Undecodable, $"{request.Fate} is not a refusal");
+    }
+
+    private static void Require(bool condition, string fault)
+    {
+        if (!condition)
+        {
+            throw Invalid(fault);
+        }
+    }
+
+    private static RpcException Invalid(string fault) => new(new Status(StatusCode.InvalidArgument, fault));
+}

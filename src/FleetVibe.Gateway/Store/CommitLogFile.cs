@@ -1,0 +1,243 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Gateway.Store;
+
+/// <summary>Which log this is. Aggregators pin <paramref name="LogId"/>; a higher generation replaced a damaged log.</summary>
+internal sealed record LogIdentity(string LogId, long Generation, long Born);
+
+/// <summary>
+/// The file of the commit log: opened by one gateway alone, checked for durability, and set aside, never deleted, where it is damaged.
+/// </summary>
+internal sealed class CommitLogFile : IDisposable
+{
+    internal const string FileName = "commit-log.db";
+
+    private const string DamagedMark = "commit-log.damaged";
+
+    // A full check reads the whole file; above this size only its structure at the root is looked at.
+    private const long FullCheckBytes = 256 << 20;
+
+    private readonly string _folder;
+    private readonly FileStream _lock;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+
+    private CommitLogFile(string folder, FileStream @lock, TimeProvider clock, ILogger logger)
+    {
+        _folder = folder;
+        _lock = @lock;
+        _clock = clock;
+        _logger = logger;
+    }
+
+    internal string Path => System.IO.Path.Combine(_folder, FileName);
+
+    /// <summary>File and write-ahead log together.</summary>
+    internal long Bytes => LengthOf(Path) + LengthOf(Path + "-wal");
+
+    /// <exception cref="StoreUnusableException">Another gateway has the folder, it cannot be written, or commits would not be durable.</exception>
+    internal static CommitLogFile Open(string folder, TimeProvider clock, ILogger logger, out SqliteDatabase writer, out LogIdentity identity, TimeSpan retention)
+    {
+        FileStream @lock;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            @lock = new FileStream(System.IO.Path.Combine(folder, "commit-log.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new StoreUnusableException($"the commit log's folder {folder} cannot be written: give the service's user write permission", e);
+        }
+        catch (IOException e)
+        {
+            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): is another gateway running on this folder?", e);
+        }
+
+        var file = new CommitLogFile(folder, @lock, clock, logger);
+        try
+        {
+            (writer, identity) = file.OpenOrReplace(retention);
+            return file;
+        }
+        catch
+        {
+            @lock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Remembers for the next start that the file is damaged.</summary>
+    internal void MarkDamaged()
+    {
+        _logger.LogCritical("The commit log {Path} is damaged: nothing is accepted any more; restart the gateway, which sets the file aside", Path);
+        try
+        {
+            File.WriteAllText(System.IO.Path.Combine(_folder, DamagedMark), "set aside at the next start\n");
+        }
+        catch (IOException e)
+        {
+            _logger.LogError(e, "Cannot leave the mark {Mark} beside the damaged commit log", DamagedMark);
+        }
+    }
+
+    /// <summary>A second connection, for reads only.</summary>
+    internal SqliteDatabase OpenReader()
+    {
+        var reader = new SqliteDatabase(Path, create: false);
+        reader.Run("PRAGMA query_only = ON");
+        return reader;
+    }
+
+    /// <summary>Reads the durability settings back.</summary>
+    /// <exception cref="StoreUnusableException">A commit could be lost at a power cut.</exception>
+    internal static void RequireDurable(SqliteDatabase database, string path)
+    {
+        var journal = database.Text("PRAGMA journal_mode");
+        var synchronous = database.Number("PRAGMA synchronous");
+        if (journal != "wal" || synchronous != 2)
+        {
+            throw new StoreUnusableException(
+                $"{path} runs with journal_mode={journal}, synchronous={synchronous}, but an acknowledged commit must survive a power cut (wal, 2 = FULL): put data_dir on a local file system");
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private (SqliteDatabase, LogIdentity) OpenOrReplace(TimeSpan retention)
+    {
+        var mark = System.IO.Path.Combine(_folder, DamagedMark);
+        if (File.Exists(Path))
+        {
+            if (!File.Exists(mark) && TryOpen() is { } opened)
+            {
+                return opened;
+            }
+
+            if (File.Exists(Path))
+            {
+                SetAside();
+            }
+
+            File.Delete(mark);
+        }
+
+        var replaced = Directory.EnumerateFiles(_folder, "commit-log-damaged-*.db").Count();
+        return Create(1 + replaced, replaced > 0, retention);
+    }
+
+    private (SqliteDatabase, LogIdentity)? TryOpen()
+    {
+        SqliteDatabase? database = null;
+        try
+        {
+            database = new SqliteDatabase(Path, create: false);
+            MakeDurable(database);
+            var check = database.Text(LengthOf(Path) <= FullCheckBytes ? "PRAGMA quick_check(1)" : "SELECT 'ok' FROM sqlite_schema LIMIT 1");
+            if (check is not null and not "ok")
+            {
+                _logger.LogError("The check of {Path} found: {Finding}", Path, check);
+                database.Dispose();
+                return null;
+            }
+
+            if (database.Number("SELECT count(*) FROM sqlite_schema") == 0)
+            {
+                // A start that was killed before the tables were committed: nothing was ever in it.
+                database.Dispose();
+                File.Delete(Path);
+                return null;
+            }
+
+            var version = database.Number("SELECT schema_version FROM meta");
+            if (version > Schema.Version)
+            {
+                throw new StoreUnusableException($"{Path} was written by a newer FleetVibe (schema {version}, this one knows {Schema.Version}): run that version");
+            }
+
+            using var row = database.Query("SELECT log_id, generation, born FROM meta");
+            if (row.Read())
+            {
+                return (database, new LogIdentity(row.GetString(0), row.GetInt64(1), row.GetInt64(2)));
+            }
+
+            database.Dispose();
+            return null;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is 11 or 26 or 1)
+        {
+            _logger.LogError(e, "The commit log {Path} cannot be read", Path);
+            database?.Dispose();
+            return null;
+        }
+        catch
+        {
+            database?.Dispose();
+            throw;
+        }
+    }
+
+    private (SqliteDatabase, LogIdentity) Create(long generation, bool afterDamage, TimeSpan retention)
+    {
+        var now = _clock.GetUtcNow();
+        var born = now.ToUnixTimeSeconds();
+        var identity = new LogIdentity(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), generation, born);
+
+        // After damage nothing that may have been committed before is taken again; a first log has no before.
+        var horizon = afterDamage ? born : Horizon.At(now, retention);
+        var database = new SqliteDatabase(Path, create: true);
+        try
+        {
+            MakeDurable(database);
+            database.Execute("BEGIN IMMEDIATE");
+            database.Run(Schema.Tables);
+            database.Execute("INSERT INTO meta VALUES (1, $1, $2, $3, $4, $5)", identity.LogId, generation, born, horizon, (long)Schema.Version);
+            database.Execute("COMMIT");
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+
+        if (afterDamage)
+        {
+            _logger.LogCritical(
+                "A new commit log {LogId} (generation {Generation}) begins at {Born}; windows before it are refused as late, and aggregators that pinned the old log wait for the operator",
+                identity.LogId, generation, now);
+        }
+        else
+        {
+            _logger.LogInformation("Commit log {LogId} created in {Path}", identity.LogId, Path);
+        }
+
+        return (database, identity);
+    }
+
+    private void MakeDurable(SqliteDatabase database)
+    {
+        database.Text("PRAGMA journal_mode = WAL");
+        database.Run("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;");
+        RequireDurable(database, Path);
+    }
+
+    private void SetAside()
+    {
+        var stamp = _clock.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmssfff'Z'", CultureInfo.InvariantCulture);
+        var aside = System.IO.Path.Combine(_folder, $"commit-log-damaged-{stamp}.db");
+        File.Move(Path, aside);
+        foreach (var suffix in (ReadOnlySpan<string>)["-wal", "-shm"])
+        {
+            if (File.Exists(Path + suffix))
+            {
+                File.Move(Path + suffix, aside + suffix);
+            }
+        }
+
+        _logger.LogCritical("The damaged commit log was set aside as {Aside}; nothing in it is lost to inspection", aside);
+    }
+
+    private static long LengthOf(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;
+}

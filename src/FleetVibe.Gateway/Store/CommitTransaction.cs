@@ -1,0 +1,104 @@
+using FleetVibe.Metrics.Windows;
+using FleetVibe.Protocol.Mapping;
+using Google.Protobuf;
+
+namespace FleetVibe.Gateway.Store;
+
+/// <summary>A commit whose message was found sound, with its totals decoded.</summary>
+internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
+
+/// <summary>One commit inside its savepoint: the checks, then window, fates, counters and the head of its point together.</summary>
+internal static class CommitTransaction
+{
+    internal static CommitReply Run(SqliteDatabase database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
+    {
+        var request = commit.Request;
+        if (request.LogId != identity.LogId)
+        {
+            return Reply(CommitRules.Judge(request, identity.LogId, 0, CommittedWindow.None, []), 0);
+        }
+
+        var series = WindowTable.FindOrAddSeries(database, request.Key.Series);
+        var current = WindowTable.Find(database, series, request.Key);
+        var parts = request.Added.Select(p => (Part: p, Instance: InstanceTable.FindOrAdd(database, p.Record.Node, p.Record.Instance.Span))).ToList();
+        var standings = StandingsOf(database, series, parts);
+        var verdict = CommitRules.Judge(request, identity.LogId, WindowTable.HorizonOf(database), current, standings);
+        switch (verdict.Outcome)
+        {
+            case CommitReply.Types.Outcome.Committed:
+                return Write(database, commit, identity, series, current, parts, now);
+            case CommitReply.Types.Outcome.Late:
+                for (var i = 0; i < parts.Count; i++)
+                {
+                    if (standings[i] == PartStanding.New)
+                    {
+                        FateTable.Add(database, parts[i].Instance, series, request.Key, parts[i].Part, Fate.Late);
+                    }
+                }
+
+                return Reply(verdict, current.Revision);
+            default:
+                CounterTable.Add(database, Counter.LostSwaps, 1);
+                CounterTable.Add(database, Counter.Duplicates, standings.Count(s => s is PartStanding.Settled or PartStanding.BelowFloor));
+                return Reply(verdict, current.Revision);
+        }
+    }
+
+    private static List<PartStanding> StandingsOf(SqliteDatabase database, long series, List<(Contributor Part, InstanceRow Instance)> parts)
+    {
+        var seen = new HashSet<(long, ulong)>();
+        return [.. parts.Select(p => seen.Add((p.Instance.Id, p.Part.Record.Seq))
+            ? FateTable.StandingOf(database, p.Instance, series, p.Part)
+            : PartStanding.Repeated)];
+    }
+
+    private static CommitReply Write(
+        SqliteDatabase database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
+        List<(Contributor Part, InstanceRow Instance)> parts, DateTimeOffset now)
+    {
+        var request = commit.Request;
+        foreach (var (part, instance) in parts)
+        {
+            FateTable.Add(database, instance, series, request.Key, part, Fate.Committed);
+        }
+
+        var next = current with
+        {
+            Revision = current.Revision + 1,
+            Final = current.Final || request.Final,
+            Backfilled = request.Backfilled,
+            Totals = request.Totals ?? new WindowTotals(),
+            Hosts = [.. current.Hosts.Concat(parts.Select(p => p.Instance.Node)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
+            ExpectedHosts = [.. request.ExpectedHosts.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
+        };
+
+        // The points of larger windows come with the roll-ups: what is committed directly at their level is only a part of them.
+        if (request.Key.Level == WindowLevel._10S)
+        {
+            var point = FleetPoint.Render(PointOf(commit, next), out var fields);
+            next = next with { Fields = fields };
+            HeadTable.Raise(database, point, new PointRevision(identity.Generation, next.Revision), now);
+        }
+
+        WindowTable.Write(database, series, request.Key, next, next.Totals.ToByteArray());
+        CounterTable.Add(database, Counter.Commits, 1);
+        CounterTable.Add(database, Counter.Backfilled, (long)(next.Backfilled - current.Backfilled));
+        return Reply(CommitVerdict.Committed, next.Revision);
+    }
+
+    private static FleetWindow PointOf(SoundCommit commit, CommittedWindow window) => new(
+        TotalsMapper.FromWire(commit.Request.Key.Series),
+        WindowClock.BaseSeconds,
+        commit.Request.Key.Start,
+        commit.Totals,
+        window.Hosts.Count,
+        window.ExpectedHosts.Count,
+        window.Hosts.Intersect(window.ExpectedHosts, StringComparer.Ordinal).Count(),
+        (long)window.Backfilled,
+        window.Revision,
+        window.Final,
+        window.Fields);
+
+    private static CommitReply Reply(CommitVerdict verdict, long revision) =>
+        new() { Outcome = verdict.Outcome, Revision = (ulong)revision, Reason = verdict.Reason };
+}

@@ -1,0 +1,111 @@
+namespace FleetVibe.Gateway.Store;
+
+/// <summary>A spool instance as the log knows it.</summary>
+internal sealed record InstanceRow(long Id, string Node, long Ordinal, long Floor, long HighestSeq);
+
+/// <summary>Spool instances in the order in which each node brought them, and who holds the name.</summary>
+internal static class InstanceTable
+{
+    /// <summary>A node's name is held for this long after the last renewal.</summary>
+    internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
+
+    internal static InstanceRow? Find(SqliteDatabase database, string node, ReadOnlySpan<byte> instance)
+    {
+        using var row = database.Query(
+            "SELECT id, ordinal, floor, highest_seq FROM instances WHERE node = $1 AND instance = $2", node, instance.ToArray());
+        return row.Read() ? new InstanceRow(row.GetInt64(0), node, row.GetInt64(1), row.GetInt64(2), row.GetInt64(3)) : null;
+    }
+
+    /// <summary>The instance, with the node's next ordinal at first sight.</summary>
+    internal static InstanceRow FindOrAdd(SqliteDatabase database, string node, ReadOnlySpan<byte> instance)
+    {
+        if (Find(database, node, instance) is { } known)
+        {
+            return known;
+        }
+
+        database.Execute(
+            "INSERT INTO instances (node, instance, ordinal, floor, highest_seq) SELECT $1, $2, coalesce(max(ordinal), 0) + 1, 0, 0 FROM instances WHERE node = $1",
+            node, instance.ToArray());
+        return Find(database, node, instance)!;
+    }
+
+    /// <summary>Raises what was seen of an instance; neither number ever falls.</summary>
+    internal static void Raise(SqliteDatabase database, InstanceRow instance, ulong floor, ulong seq)
+    {
+        if ((long)floor > instance.Floor || (long)seq > instance.HighestSeq)
+        {
+            database.Execute(
+                "UPDATE instances SET floor = max(floor, $2), highest_seq = max(highest_seq, $3) WHERE id = $1", instance.Id, (long)floor, (long)seq);
+        }
+    }
+
+    /// <summary>The floors of every instance of the given nodes.</summary>
+    internal static IEnumerable<InstanceFloor> FloorsOf(SqliteDatabase database, IEnumerable<string> nodes)
+    {
+        var floors = new List<InstanceFloor>();
+        foreach (var node in nodes)
+        {
+            using var rows = database.Query("SELECT instance, floor FROM instances WHERE node = $1 AND floor > 0 ORDER BY ordinal", node);
+            while (rows.Read())
+            {
+                floors.Add(new InstanceFloor
+                {
+                    Node = node,
+                    Instance = Google.Protobuf.ByteString.CopyFrom(rows.GetFieldValue<byte[]>(0)),
+                    Floor = (ulong)rows.GetInt64(1),
+                });
+            }
+        }
+
+        return floors;
+    }
+
+    /// <summary>The instance that took the node's name last; null where none did.</summary>
+    internal static long? HolderOf(SqliteDatabase database, string node) => database.Number("SELECT instance FROM leases WHERE node = $1", node);
+
+    internal static AdmitInstanceReply Admit(SqliteDatabase database, AdmitInstanceRequest request, string logId, DateTimeOffset now)
+    {
+        var instance = FindOrAdd(database, request.Node, request.Instance.Span);
+        var reply = new AdmitInstanceReply
+        {
+            LogId = logId,
+            InstanceOrdinal = (ulong)instance.Ordinal,
+            HighestSeq = (ulong)instance.HighestSeq,
+            Outcome = AdmitInstanceReply.Types.Outcome.Admitted,
+        };
+        if (IsHeldByAnother(database, instance, now, out var heard))
+        {
+            reply.Outcome = AdmitInstanceReply.Types.Outcome.HeldByAnother;
+            reply.Text = FormattableString.Invariant(
+                $"another agent holds the name {request.Node} and was heard {heard.TotalSeconds:0} s ago: give this one another node name, or stop the other and wait {Lease.TotalSeconds:0} s");
+        }
+        else if (!request.Renew && request.NextSeq <= (ulong)instance.HighestSeq)
+        {
+            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
+            reply.Text = $"the spool of {request.Node} went back in time: its next sequence is {request.NextSeq}, but {instance.HighestSeq} was used";
+        }
+        else
+        {
+            database.Execute(
+                "INSERT INTO leases VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, renewed_at_ms = excluded.renewed_at_ms",
+                request.Node, instance.Id, now.ToUnixTimeMilliseconds());
+        }
+
+        return reply;
+    }
+
+    private static bool IsHeldByAnother(SqliteDatabase database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)
+    {
+        heard = default;
+        using var row = database.Query("SELECT instance, renewed_at_ms FROM leases WHERE node = $1", instance.Node);
+        if (!row.Read() || row.GetInt64(0) == instance.Id)
+        {
+            return false;
+        }
+
+        // A clock that was set back must not hold a name for longer than a lease.
+        heard = (now - DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1))).Duration();
+        return heard < Lease;
+    }
+}

@@ -1,0 +1,152 @@
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Gateway.Store;
+
+/// <summary>The commit log and its outbox in one SQLite file: one thread writes, one reads. Thread safe.</summary>
+internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
+{
+    private const int MostPrunedAtOnce = 2000;
+
+    // Contributors are listed from the fates; a window that may still get parts keeps them.
+    private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RollUpsKept = TimeSpan.FromDays(30);
+    private static readonly TimeSpan DeadLettersKept = TimeSpan.FromDays(30);
+
+    private readonly GatewaySettings _settings;
+    private readonly TimeProvider _clock;
+    private readonly CommitLogFile _file;
+    private readonly SqliteWorker _reader;
+
+    /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
+    internal SqliteCommitLog(GatewaySettings settings, TimeProvider clock, ILogger logger)
+    {
+        _settings = settings;
+        _clock = clock;
+        _file = CommitLogFile.Open(settings.DataDirectory, clock, logger, out var writer, out var identity, settings.WindowRetention);
+        Identity = identity;
+        LimitSize(writer, settings.StoreMaxBytes);
+        WindowTable.AdvanceHorizon(writer, clock.GetUtcNow(), settings.WindowRetention);
+        Writer = new SqliteWorker(writer, readOnly: false, clock, _file.MarkDamaged);
+        _reader = new SqliteWorker(_file.OpenReader(), readOnly: true, clock, _file.MarkDamaged);
+    }
+
+    public LogIdentity Identity { get; }
+
+    /// <summary>For tests.</summary>
+    internal SqliteWorker Writer { get; }
+
+    /// <summary>For tests: reads on the reading thread.</summary>
+    internal Task<T> ReadAsync<T>(Func<SqliteDatabase, T> read) => _reader.RunAsync(read);
+
+    /// <summary>Sets the limit of the file.</summary>
+    internal static void LimitSize(SqliteDatabase database, long bytes)
+    {
+        var pageSize = database.Number("PRAGMA page_size")!.Value;
+        database.Number(FormattableString.Invariant($"PRAGMA max_page_count = {Math.Max(64, bytes / pageSize)}"));
+    }
+
+    public Task<WindowState> LoadWindowAsync(WindowKey key) => ReadAsync(db => WindowTable.StateOf(db, key, Identity.LogId));
+
+    public Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series) =>
+        ReadAsync(db => WindowTable.OpenWindowsOf(db, series, Identity.LogId));
+
+    public Task<CommitReply> CommitAsync(SoundCommit commit) =>
+        Writer.RunAsync(db => CommitTransaction.Run(db, commit, Identity, _clock.GetUtcNow()), commit.Request.Deferrable);
+
+    public Task<PointsTaken?> PutPointsAsync(PutPointsRequest request) =>
+        Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
+
+    public Task<Fate> RefusePartAsync(RefusePartRequest request) => Writer.RunAsync(db =>
+    {
+        var series = WindowTable.FindOrAddSeries(db, request.Key.Series);
+        var record = request.Part.Record;
+        var instance = InstanceTable.FindOrAdd(db, record.Node, record.Instance.Span);
+        switch (FateTable.StandingOf(db, instance, series, request.Part))
+        {
+            case PartStanding.New:
+                FateTable.Add(db, instance, series, request.Key, request.Part, request.Fate);
+                return request.Fate;
+            case PartStanding.BelowFloor:
+                return request.Fate;
+            default:
+                CounterTable.Add(db, Counter.Duplicates, 1);
+                return FateTable.Find(db, instance.Id, record.Seq, series)!.Value.Fate;
+        }
+    });
+
+    public Task<AdmitInstanceReply> AdmitInstanceAsync(AdmitInstanceRequest request) =>
+        Writer.RunAsync(db => InstanceTable.Admit(db, request, Identity.LogId, _clock.GetUtcNow()));
+
+    public Task<GatewayStatus> StatusAsync() => ReadAsync(db =>
+    {
+        var counts = CounterTable.OfLog(db);
+        var status = new GatewayStatus
+        {
+            LogId = Identity.LogId,
+            Committed = (ulong)counts[Counter.Committed],
+            Late = (ulong)counts[Counter.Late],
+            Future = (ulong)counts[Counter.Future],
+            Undecodable = (ulong)counts[Counter.Undecodable],
+            Backfilled = (ulong)counts[Counter.Backfilled],
+            Duplicates = (ulong)counts[Counter.Duplicates],
+            PointsProduced = (ulong)counts[Counter.PointsProduced],
+            PointsQueued = (ulong)counts[Counter.PointsQueued],
+            PointsDelivered = (ulong)counts[Counter.PointsDelivered],
+            PointsSuperseded = (ulong)counts[Counter.PointsSuperseded],
+            PointsDeadLettered = (ulong)counts[Counter.PointsDeadLettered],
+            Commits = (ulong)counts[Counter.Commits],
+            LostSwaps = (ulong)counts[Counter.LostSwaps],
+            StoreBytes = (ulong)_file.Bytes,
+        };
+        status.Nodes.Add(CounterTable.OfNodes(db));
+        return status;
+    });
+
+    public Task PutOwnPointAsync(string host, long windowStart) =>
+        Writer.RunAsync(db => PointsTransaction.PutOwn(db, host, windowStart, Identity.Generation, _clock.GetUtcNow()));
+
+    public Task<bool> MaintainAsync() => Writer.RunAsync(db =>
+    {
+        var now = _clock.GetUtcNow();
+        WindowTable.AdvanceHorizon(db, now, _settings.WindowRetention);
+        var horizon = WindowTable.HorizonOf(db);
+        var removed = Math.Max(
+            WindowTable.Prune(db, horizon, (now - RollUpsKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
+            Math.Max(
+                HeadTable.Prune(db, horizon, MostPrunedAtOnce),
+                FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce)));
+        db.Execute("DELETE FROM dead_letters WHERE at_ms < $1", (now - DeadLettersKept).ToUnixTimeMilliseconds());
+        return removed == MostPrunedAtOnce;
+    });
+
+    public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
+
+    public Task<DeliveryBatch?> BeginAttemptAsync(
+        BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except) =>
+        Writer.RunAsync(db => AttemptTable.Begin(db, limits, expiresAt, only, except));
+
+    public Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
+    {
+        AttemptTable.End(db, attempt, end, refused, _clock.GetUtcNow());
+        return true;
+    });
+
+    public Task RefuseAsync(IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
+    {
+        AttemptTable.Refuse(db, refused, _clock.GetUtcNow());
+        return true;
+    });
+
+    public Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore) =>
+        Writer.RunAsync(db => AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow()));
+
+    public Task<int> ReplayAsync(long from, long to) => Writer.RunAsync(db => HeadTable.Replay(db, from, to));
+
+    /// <summary>Finishes what waits and closes the file.</summary>
+    public void Dispose()
+    {
+        Writer.Dispose();
+        _reader.Dispose();
+        _file.Dispose();
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+
+namespace FleetVibe.Gateway.Store;
+
+/// <summary>Committed windows and the names of their series.</summary>
+internal static class WindowTable
+{
+    private const long MostOpenWindows = 100;
+
+    internal static long? FindSeries(SqliteDatabase database, SeriesKey key) =>
+        database.Number("SELECT id FROM series WHERE model = $1 AND task = $2 AND variant = $3", key.Model, key.Task, key.Variant);
+
+    internal static long FindOrAddSeries(SqliteDatabase database, SeriesKey key) => FindSeries(database, key)
+        ?? database.Number("INSERT INTO series (model, task, variant) VALUES ($1, $2, $3) RETURNING id", key.Model, key.Task, key.Variant)!.Value;
+
+    internal static CommittedWindow Find(SqliteDatabase database, long series, WindowKey key)
+    {
+        using var row = database.Query(
+            "SELECT revision, final, backfilled, totals, hosts, expected_hosts, fields FROM windows WHERE series = $1 AND level = $2 AND start = $3",
+            series, (long)key.Level, key.Start);
+        return row.Read()
+            ? new CommittedWindow(
+                row.GetInt64(0),
+                row.GetInt64(1) != 0,
+                (ulong)row.GetInt64(2),
+                WindowTotals.Parser.ParseFrom(row.GetFieldValue<byte[]>(3)),
+                Hosts(row.GetString(4)),
+                Hosts(row.GetString(5)),
+                (FleetFields)row.GetInt64(6))
+            : CommittedWindow.None;
+    }
+
+    internal static void Write(SqliteDatabase database, long series, WindowKey key, CommittedWindow window, byte[] totals) => database.Execute(
+        """
+        INSERT INTO windows VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        ON CONFLICT (series, start, level) DO UPDATE SET
+          revision = excluded.revision, final = excluded.final, requests = excluded.requests, backfilled = excluded.backfilled,
+          totals = excluded.totals, hosts = excluded.hosts, expected_hosts = excluded.expected_hosts, fields = excluded.fields
+        """,
+        series, (long)key.Level, key.Start, window.Revision, window.Final ? 1L : 0L, (long)window.Totals.Requests, (long)window.Backfilled,
+        totals, JsonSerializer.Serialize(window.Hosts), JsonSerializer.Serialize(window.ExpectedHosts), (long)window.Fields);
+
+    /// <summary>What a new owner of a window needs to know.</summary>
+    internal static WindowState StateOf(SqliteDatabase database, WindowKey key, string logId)
+    {
+        var state = new WindowState { Key = key, LogId = logId, Horizon = HorizonOf(database), Totals = new WindowTotals() };
+        if (FindSeries(database, key.Series) is { } series)
+        {
+            var window = Find(database, series, key);
+            state.Revision = (ulong)window.Revision;
+            state.Totals = window.Totals;
+            state.ExpectedHosts.Add(window.ExpectedHosts);
+            state.Final = window.Final;
+            state.Backfilled = window.Backfilled;
+            FateTable.AddPartsTo(database, state, series);
+            var nodes = window.Hosts.Concat(window.ExpectedHosts).Concat(state.Refused.Select(p => p.Record.Node));
+            state.Floors.Add(InstanceTable.FloorsOf(database, nodes.Distinct(StringComparer.Ordinal)));
+        }
+
+        return state;
+    }
+
+    internal static LoadOpenWindowsReply OpenWindowsOf(SqliteDatabase database, SeriesKey key, string logId)
+    {
+        var reply = new LoadOpenWindowsReply { LogId = logId, Horizon = HorizonOf(database) };
+        if (FindSeries(database, key) is not { } series)
+        {
+            return reply;
+        }
+
+        // Only after a long time without any aggregator are there more; those are loaded when a contribution asks for them.
+        var keys = new List<WindowKey>();
+        using (var rows = database.Query(
+            "SELECT level, start FROM windows WHERE series = $1 AND final = 0 AND start >= $2 ORDER BY start DESC, level LIMIT $3",
+            series, reply.Horizon, MostOpenWindows))
+        {
+            while (rows.Read())
+            {
+                keys.Add(new WindowKey { Series = key, Level = (WindowLevel)rows.GetInt64(0), Start = rows.GetInt64(1) });
+            }
+        }
+
+        reply.Windows.Add(keys.AsEnumerable().Reverse().Select(k => StateOf(database, k, logId)));
+        var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 ORDER BY start DESC LIMIT 1", series);
+        reply.ExpectedHosts.Add(newest is null ? [] : Hosts(newest));
+        return reply;
+    }
+
+    internal static long HorizonOf(SqliteDatabase database) => database.Number("SELECT horizon FROM meta")!.Value;
+
+    internal static void AdvanceHorizon(SqliteDatabase database, DateTimeOffset now, TimeSpan retention)
+    {
+        var current = HorizonOf(database);
+        var next = Horizon.Advance(current, now, retention);
+        if (next != current)
+        {
+            database.Execute("UPDATE meta SET horizon = $1", next);
+        }
+    }
+
+    /// <summary>Removes base windows below the horizon, and larger ones below their own age.</summary>
+    internal static int Prune(SqliteDatabase database, long horizon, long rollUpsBefore, int most) => database.Execute(
+        "DELETE FROM windows WHERE rowid IN (SELECT rowid FROM windows WHERE start < $1 AND (level = 0 OR start < $2) LIMIT $3)",
+        horizon, rollUpsBefore, (long)most);
+
+    private static List<string> Hosts(string json) => JsonSerializer.Deserialize<List<string>>(json)!;
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace FleetVibe.Gateway.Tests.Delivery;
+
+/// <summary>Keeps the lines of a log.</summary>
+internal sealed class CollectingLogger<T> : ILogger<T>
+{
+    internal List<string> Lines { get; } = [];
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (Lines)
+        {
+            Lines.Add($"{logLevel}: {formatter(state, exception)}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using Outcome = FleetVibe.Protocol.V1.AdmitInstanceReply.Types.Outcome;
+
+namespace FleetVibe.Gateway.Tests.Store;
+
+public sealed class InstanceTests : IDisposable
+{
+    private readonly TestLog _test = new();
+
+    public void Dispose() => _test.Dispose();
+
+    [Fact]
+    public async Task Instances_of_a_node_are_numbered_in_the_order_of_first_sight()
+    {
+        Assert.Equal(1UL, (await _test.AdmitAsync(instance: 1)).InstanceOrdinal);
+        _test.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(2UL, (await _test.AdmitAsync(instance: 2)).InstanceOrdinal);
+        _test.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(1UL, (await _test.AdmitAsync(instance: 1)).InstanceOrdinal);
+        Assert.Equal(1UL, (await _test.AdmitAsync("gpu-2", instance: 1)).InstanceOrdinal);
+    }
+
+    [Fact]
+    public async Task A_name_is_refused_to_another_instance_while_its_holder_was_heard()
+    {
+        await _test.AdmitAsync(instance: 1);
+        _test.Clock.Advance(TimeSpan.FromSeconds(10));
+        await _test.AdmitAsync(instance: 1);
+        _test.Clock.Advance(TimeSpan.FromSeconds(10));
+
+        var refused = await _test.AdmitAsync(instance: 2);
+        Assert.Equal(Outcome.HeldByAnother, refused.Outcome);
+        Assert.Contains("gpu-1", refused.Text, StringComparison.Ordinal);
+
+        _test.Clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(Outcome.Admitted, (await _test.AdmitAsync(instance: 2)).Outcome);
+        Assert.Equal(Outcome.HeldByAnother, (await _test.AdmitAsync(instance: 1)).Outcome);
+    }
+
+    [Fact]
+    public async Task A_spool_that_went_back_in_time_is_recognised_after_a_restart_too()
+    {
+        await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(40, 3));
+        _test.Reopen();
+
+        var back = await _test.AdmitAsync(nextSeq: 40, renew: false);
+        Assert.Equal((Outcome.RolledBack, 40UL), (back.Outcome, back.HighestSeq));
+        Assert.Equal(Outcome.Admitted, (await _test.AdmitAsync(nextSeq: 41, renew: false)).Outcome);
+        Assert.Equal(Outcome.Admitted, (await _test.AdmitAsync(nextSeq: 1, renew: true)).Outcome);
+    }
+
+    [Fact]
+    public async Task Only_the_holders_points_are_taken()
+    {
+        Assert.Null(await _test.PutAsync(1, TestLog.NodePoint()));
+        await _test.AdmitAsync(instance: 1);
+        _test.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _test.AdmitAsync(instance: 2);
+
+        Assert.Equal(1, (await _test.PutAsync(5, TestLog.NodePoint(), instance: 1))!.Value.Rejected);
+        Assert.Equal(0, (await _test.PutAsync(1, TestLog.NodePoint(), instance: 2))!.Value.Rejected);
+        Assert.Equal(new PointRevision(2, 1), Assert.Single((await _test.BeginAsync())!.Lines).Revision);
+    }
+}
