@@ -144,10 +144,12 @@ public sealed class CommitModelTests
             {
                 var state = await _test.Log.LoadWindowAsync(KeyOf(index));
                 Assert.Equal((window.Revision, window.Requests), (state.Revision, state.Totals.Requests));
+                var committed = state.Contributors.Where(c => c.Fate == Fate.Unspecified).ToList();
+                Assert.Equal(window.Contributors.Order(), committed.Select(c => (NodeOf(c), (int)c.Record.Seq)).Order());
                 Assert.Equal(
-                    window.Contributors.Order(),
-                    state.Contributors.Select(c => (NodeOf(c), (int)c.Record.Seq)).Order());
-                Assert.Equal(state.Totals.Requests, state.Contributors.Aggregate(0UL, (sum, c) => sum + c.Requests));
+                    _fates.Where(f => f.Value == (Fate.Undecodable, index)).Select(f => f.Key).Order(),
+                    state.Contributors.Where(c => c.Fate == Fate.Undecodable).Select(c => (NodeOf(c), (int)c.Record.Seq)).Order());
+                Assert.Equal(state.Totals.Requests, committed.Aggregate(0UL, (sum, c) => sum + c.Requests));
             }
 
             await _test.CheckLedgerAsync();
