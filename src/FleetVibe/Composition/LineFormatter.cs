@@ -26,10 +26,10 @@ internal sealed partial class LineFormatter(IOptionsMonitor<LineFormatterOptions
         var text = exception is null ? Bare(message) : $"{Bare(message)}: {Describe(exception, level >= LogLevel.Error)}";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {Name(level)} {options.CurrentValue.Role}: {LineBreaks().Replace(text, " ")}");
+            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {LevelName(level)} {options.CurrentValue.Role}: {LineBreaks().Replace(text, " ")}");
     }
 
-    private static string Name(LogLevel level) => level switch
+    private static string LevelName(LogLevel level) => level switch
     {
         LogLevel.Critical => "CRIT ",
         LogLevel.Error => "ERROR",

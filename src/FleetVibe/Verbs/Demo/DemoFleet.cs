@@ -195,7 +195,7 @@ internal sealed class DemoFleet : IAsyncDisposable
                 {
                     Endpoint = node.MetricsEndpoint, Token = BearerToken.FromFile(node.TokenFile), CaFile = node.CaFile, Model = Model, Task = Task,
                 },
-                //X new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
+                new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
             ],
         };
         return _stack.StartAsync(settings.Node, role => _hosts.Agent(role, settings), cancellationToken);
