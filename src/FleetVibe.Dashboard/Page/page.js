@@ -37,7 +37,7 @@ function quantile(cell) {
 function table(columns, rows) {
   const head = el("tr", {}, ...columns.map(c => el("th", { class: c.name ? "name" : undefined, scope: "col" }, c.title)));
   const body = rows.map(row => el("tr", { class: row.class },
-    ...columns.map(c => el("td", { class: [c.name ? "name" : "", c.wrap ? "wrap" : ""].join(" ").trim() || undefined }, c.cell(row)))));
+    ...columns.map(c => el("td", { class: c.name ? "name" : undefined }, c.cell(row)))));
   return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));
 }
 
@@ -86,10 +86,10 @@ function series(block) {
     table([
       { title: "window", name: true, cell: w => clock(w.start) },
       { title: "state", name: true, cell: w => el("span", { class: "badge " + (w.phase === "open" ? "open-badge" : w.phase) }, w.phase) },
-      { title: "nodes", cell: w => el("span", { title: w.missingHosts.length ? "missing: " + w.missingHosts.join(", ") : "" }, `${w.contributors}/${w.expected}`) },
+      { title: "nodes", cell: w => el("span", { title: w.missingHosts.length ? "missing: " + w.missingHosts.join(", ") : "" }, w.phase === "open" && !w.contributors ? `– of ${w.expected}` : `${w.contributors} of ${w.expected}`) },
       { title: "requests", cell: w => number(w.requests) },
       { title: "errors", cell: w => number(w.errors) },
-      { title: "cut at length", cell: w => number(w.lengthLimited) },
+      { title: "cut off", cell: w => number(w.lengthLimited) },
       { title: "p50", cell: w => quantile(w.responseTime[0]) },
       { title: "p95", cell: w => quantile(w.responseTime[1]) },
       { title: "p99", cell: w => quantile(w.responseTime[2]) },
@@ -110,20 +110,25 @@ function source(s) {
     s.up === false ? el("span", { class: "bad" }, ` · ${s.errorClass}: ${s.errorText}`) : null);
 }
 
+function gpu(g) {
+  return el("li", {}, `GPU ${g.index} ${g.name}`, el("span", { class: "soft" },
+    ` · ${number(g.utilPercent)} % busy, ${bytes(g.memoryUsedBytes)} of ${bytes(g.memoryTotalBytes)}, ${number(g.temperatureC)} °C, ${number(g.powerW)} W`));
+}
+
+function node(n) {
+  const ledger = n.ledger;
+  return el("article", { class: "card" },
+    el("h3", {}, n.node + " ", el("span", { class: "badge " + n.state }, n.state),
+      el("small", {}, n.heardSecondsAgo === null ? " never heard" : ` heard ${number(n.heardSecondsAgo)} s ago`)),
+    el("ul", { class: "sources" }, ...n.sources.map(source), ...n.gpus.map(gpu)),
+    ledger ? el("p", { class: "soft" }, `${number(ledger.seen)} requests seen: ${number(ledger.committed)} committed, ` +
+      `${number(ledger.open + ledger.spooled)} on their way, ${number(ledger.refused)} refused`) : null);
+}
+
 function nodes(list) {
-  if (!list.length) return el("p", { class: "soft" }, "No agent has reported yet.");
-  return table([
-    { title: "node", name: true, cell: n => n.node },
-    { title: "state", name: true, cell: n => el("span", { class: "badge " + n.state }, n.state) },
-    { title: "heard", cell: n => n.heardSecondsAgo === null ? "never" : number(n.heardSecondsAgo) + " s ago" },
-    { title: "sources", name: true, wrap: true, cell: n => el("ul", { class: "sources" }, ...n.sources.map(source)) },
-    { title: "GPUs", name: true, cell: n => el("ul", { class: "sources" }, ...n.gpus.map(g => el("li", {},
-      `${g.index}: ${number(g.utilPercent)} %, ${bytes(g.memoryUsedBytes)} of ${bytes(g.memoryTotalBytes)}, ${number(g.temperatureC)} °C, ${number(g.powerW)} W`))) },
-    { title: "requests seen", cell: n => number(n.ledger?.seen) },
-    { title: "on their way", cell: n => n.ledger ? number(n.ledger.open + n.ledger.spooled) : "–" },
-    { title: "committed", cell: n => number(n.ledger?.committed) },
-    { title: "refused", cell: n => number(n.ledger?.refused) },
-  ], list);
+  return list.length
+    ? el("div", { class: "cards" }, ...list.map(node))
+    : el("p", { class: "soft" }, "No agent has reported yet.");
 }
 
 function path(view) {

@@ -88,6 +88,19 @@ public class DistributionTests
         iter: 1_000);
 
     [Fact]
+    public void No_count_is_lost_in_spreading_however_large() => Gen.Select(Gen.Int[0, AllBounds.Length - 1], Gen.Long[0, 1_000_000_000].Array[30]).Sample(
+        (which, counts) =>
+        {
+            var bounds = AllBounds[which];
+            var distribution = new Distribution();
+            distribution.AddClassic(bounds, counts.AsSpan(0, bounds.Length + 1), 0);
+
+            Assert.Equal(counts.Take(bounds.Length + 1).Sum(), Mass(distribution.Estimate));
+            Assert.All(distribution.Estimate.Counts.ToArray(), count => Assert.True(count >= 0));
+        },
+        iter: 300);
+
+    [Fact]
     public void Merging_does_not_depend_on_order_or_grouping() => Gen.Select(Batch, Batch, Batch, Batch).Sample(
         (a, b, c, d) =>
         {

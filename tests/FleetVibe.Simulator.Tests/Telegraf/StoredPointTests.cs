@@ -116,7 +116,7 @@ public sealed class StoredPointTests : TelegrafFixture, IDisposable
 
         var nowNs = Clock.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000;
         Assert.Equal($"cpu,host=a x=\"a\nb\",y=1i 5000000000\ncpu,host=b x=\"t\" {nowNs}\ncpu,host=d x=\"u\" 7\n", await File.ReadAllTextAsync(settings.OutputPath));
-        await File.AppendAllTextAsync(settings.OutputPath, "cpu,host=e x=");
+        await File.AppendAllTextAsync(settings.OutputPath, "cpu,host=e x=\"cut off by a kill, and longer than the next line\"");
 
         await using var again = await StartAsync(settings);
         Assert.Equal(["a", "b", "d"], again.Points("cpu").Select(p => p.Tags["host"]).Order());

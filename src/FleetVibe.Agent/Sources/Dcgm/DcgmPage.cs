@@ -59,7 +59,7 @@ internal sealed class DcgmPage
             return;
         }
 
-        var uuid = reader.GetLabel("UUID"u8);
+        var uuid = reader.GetLabel("UUID"u8)?.ReplaceLineEndings(" ");
         if (string.IsNullOrWhiteSpace(uuid) || reader.Part != SamplePart.Value)
         {
             Skipped++;

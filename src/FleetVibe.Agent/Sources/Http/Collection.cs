@@ -5,6 +5,8 @@ namespace FleetVibe.Agent.Sources.Http;
 /// <summary>One collection of a polled source: its report, and what is counted once that is folded.</summary>
 internal sealed record Collection(SourceReport Report, CounterState State)
 {
+    private const int MaxText = 400;
+
     public static async Task<Collection> RunAsync(
         string sourceKey, ISourceClient client, IPolledAdapter adapter, CounterState state, TimeProvider time, CancellationToken cancellation)
     {
@@ -48,11 +50,14 @@ internal sealed record Collection(SourceReport Report, CounterState State)
             Gauges = read.Gauges,
             Gpus = read.Gpus,
             Checkpoint = ReferenceEquals(read.State, state) ? null : read.State.ToCheckpoint(),
-            Status = new CollectionStatus(page.At, read.Error, read.ErrorText, duration, read.SamplesSkipped, read.Restarts),
+            Status = new CollectionStatus(page.At, read.Error, OneLine(read.ErrorText), duration, read.SamplesSkipped, read.Restarts),
         };
         return new Collection(report, read.State);
     }
 
     private static SourceReport Failure(string sourceKey, ErrorClass error, string text, TimeSpan duration, DateTimeOffset now) =>
-        new(sourceKey) { Status = new CollectionStatus(now, error, text, duration, 0, 0) };
+        new(sourceKey) { Status = new CollectionStatus(now, error, OneLine(text), duration, 0, 0) };
+
+    // A server's own names and the platform's messages may span lines, and pages.
+    private static string OneLine(string text) => (text.Length > MaxText ? text[..MaxText] + "..." : text).ReplaceLineEndings(" ");
 }

@@ -12,8 +12,5 @@ internal sealed record FetchedPage(ReadOnlyMemory<byte> Body, string? MediaType,
 internal sealed record FetchOutcome(FetchedPage? Page, ErrorClass? Error, string Text, bool MayRetry = false)
 {
     public static FetchOutcome Failed(ErrorClass error, string text, bool mayRetry = false) =>
-        new(null, error, OneLine(text), mayRetry);
-
-    // Messages of the platform may span lines.
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+        new(null, error, text, mayRetry);
 }

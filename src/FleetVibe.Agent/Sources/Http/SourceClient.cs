@@ -158,8 +158,7 @@ internal sealed class SourceClient : ISourceClient
         request.Headers.TryAddWithoutValidation("User-Agent", "fleetvibe");
         foreach (var (name, value) in _settings.Headers)
         {
-            request.Headers.Remove(name);
-            if (!request.Headers.TryAddWithoutValidation(name, value))
+            if (!TrySet(request.Headers, name, value))
             {
                 return FetchOutcome.Failed(ErrorClass.Auth, $"header {name} of {FetchErrors.Place(_settings.Endpoint)} cannot be sent: check its name and value");
             }
@@ -178,6 +177,20 @@ internal sealed class SourceClient : ISourceClient
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException)
         {
             return FetchOutcome.Failed(ErrorClass.Auth, $"token_file {token} cannot be used: {e.GetType().Name}; it must hold one line and be readable");
+        }
+    }
+
+    private static bool TrySet(System.Net.Http.Headers.HttpRequestHeaders headers, string name, string value)
+    {
+        try
+        {
+            // A line end would end the header, and begin another.
+            headers.Remove(name);
+            return !value.AsSpan().ContainsAny('\r', '\n', '\0') && headers.TryAddWithoutValidation(name, value);
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException)
+        {
+            return false;
         }
     }
 

@@ -11,6 +11,9 @@ internal sealed class VllmPage
     /// <summary>Further series of a page are left out and counted: no real one has a tenth of them.</summary>
     internal const int MaxSeries = 2000;
 
+    private const int MaxLabelBytes = 4096;
+    private const int MaxModelLength = 256;
+
     private readonly VllmSourceSettings _settings;
     private readonly Dictionary<string, Draft> _drafts = new(StringComparer.Ordinal);
     private readonly Dictionary<(int Family, string Labels), (SeriesId Series, double Value)> _gauges = [];
@@ -66,6 +69,12 @@ internal sealed class VllmPage
                 _processStart = reader.Value;
             }
 
+            return;
+        }
+
+        if (reader.Labels.Length > MaxLabelBytes)
+        {
+            Skipped++;
             return;
         }
 
@@ -194,7 +203,7 @@ internal sealed class VllmPage
     {
         // Triton's backend calls the label model.
         var model = _settings.Model ?? reader.GetLabel("model_name"u8) ?? reader.GetLabel("model"u8) ?? "unknown";
-        return new SeriesId(model.ReplaceLineEndings(" "), _settings.Task ?? "default", _settings.Variant ?? "");
+        return new SeriesId((model.Length > MaxModelLength ? model[..MaxModelLength] : model).ReplaceLineEndings(" "), _settings.Task ?? "default", _settings.Variant ?? "");
     }
 
     private static Measure MeasureOf(int family, string? reason) => family switch

@@ -183,6 +183,18 @@ public class SourceClientTests
         Assert.Contains("/nowhere/agent.token", outcome.Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Content-Type", "x")]
+    [InlineData("a b", "x")]
+    [InlineData("X-Key", "secret\r\nX-Other: 1")]
+    public async Task A_header_that_cannot_be_sent_is_named_without_its_value(string name, string value)
+    {
+        var outcome = await FetchAsync(_ => Task.CompletedTask, s => s with { Headers = new Dictionary<string, string> { [name] = value } });
+        Assert.Equal(ErrorClass.Auth, outcome.Error);
+        Assert.Contains(name, outcome.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", outcome.Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_endless_body_is_given_up()
     {
