@@ -39,6 +39,7 @@ internal sealed class RoleStack(TextWriter error) : IAsyncDisposable
             throw;
         }
 
+        host.Services.GetRequiredService<HostState>().HasStarted = true;
         host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() =>
         {
             if (!_stopping)
