@@ -63,7 +63,7 @@ internal sealed class RoleStack(TextWriter error) : IAsyncDisposable
         {
             try
             {
-                using var limit = new CancellationTokenSource(HostDefaults.ShutdownTimeout + TimeSpan.FromSeconds(2));
+                using var limit = new CancellationTokenSource(RoleBuilders.ShutdownTimeout + TimeSpan.FromSeconds(2));
                 await last.Host.StopAsync(limit.Token);
             }
             catch (Exception e)

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Tests.Composition;
 
-public class NodeProcessTests : IAsyncLifetime
+public sealed class NodeProcessTests : IAsyncLifetime, IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fleetvibe-test-").FullName;
     private readonly StringWriter _output = new();
@@ -25,6 +25,8 @@ public class NodeProcessTests : IAsyncLifetime
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
+
+    public void Dispose() => _output.Dispose();
 
     public async Task DisposeAsync()
     {
@@ -101,7 +103,7 @@ public class NodeProcessTests : IAsyncLifetime
         {
             await _stack.StartAsync(role, name =>
             {
-                var builder = HostDefaults.CreateBuilder(name, new LogRules(LogLevel.Critical, LogLevel.Critical, () => true));
+                var builder = RoleBuilders.CreateBuilder(name, new LogRules(LogLevel.Critical, LogLevel.Critical, () => true));
                 builder.Services.AddHostedService(_ => new Recorder(() => stopped.Add(name)));
                 return builder.Build();
             }, CancellationToken.None);
@@ -117,7 +119,7 @@ public class NodeProcessTests : IAsyncLifetime
     public async Task A_role_that_ends_by_itself_is_noticed()
     {
         var host = await _stack.StartAsync(
-            "gateway", role => HostDefaults.CreateBuilder(role, new LogRules(LogLevel.Critical, LogLevel.Critical, () => true)).Build(), CancellationToken.None);
+            "gateway", role => RoleBuilders.CreateBuilder(role, new LogRules(LogLevel.Critical, LogLevel.Critical, () => true)).Build(), CancellationToken.None);
 
         host.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
 

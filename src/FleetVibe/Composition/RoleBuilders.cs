@@ -25,7 +25,7 @@ internal sealed class HostState
 /// What every role's host has: nothing out of the surroundings (no files, no variables, no signals of its own), one way
 /// to log, and a bound on how long it may take to stop.
 /// </summary>
-internal static class HostDefaults
+internal static class RoleBuilders
 {
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
