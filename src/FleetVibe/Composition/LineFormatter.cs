@@ -11,6 +11,9 @@ namespace FleetVibe.Composition;
 internal sealed class LineFormatterOptions : ConsoleFormatterOptions
 {
     public string Role { get; set; } = "";
+
+    /// <summary>From here on Akka's own lines are written; those of our actors are written anyway.</summary>
+    public LogLevel LibraryLevel { get; set; } = LogLevel.Warning;
 }
 
 /// <summary>One line an event: UTC time, level, role, message.</summary>
@@ -18,8 +21,18 @@ internal sealed partial class LineFormatter(IOptionsMonitor<LineFormatterOptions
 {
     public const string FormatterName = "fleetvibe";
 
-    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter) =>
-        textWriter.WriteLine(Line(logEntry.LogLevel, logEntry.Formatter(logEntry.State, logEntry.Exception), logEntry.Exception));
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
+        if (!IsOfAkkaItself(logEntry.Category, message) || logEntry.LogLevel >= options.CurrentValue.LibraryLevel)
+        {
+            textWriter.WriteLine(Line(logEntry.LogLevel, message, logEntry.Exception));
+        }
+    }
+
+    // Every actor logs under one category; the path says whose it is.
+    internal static bool IsOfAkkaItself(string category, string message) =>
+        category.StartsWith("Akka", StringComparison.Ordinal) && !message.Contains("/user/", StringComparison.Ordinal);
 
     internal string Line(LogLevel level, string message, Exception? exception)
     {

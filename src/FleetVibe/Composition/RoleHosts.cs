@@ -10,7 +10,7 @@ internal sealed class RoleHosts(LogRules logs)
 {
     public IHost Gateway(string role, GatewaySettings settings, LocalDoor door)
     {
-        var builder = HostDefaults.CreateWebBuilder(role, logs);
+        var builder = RoleBuilders.CreateWebBuilder(role, logs);
         door.AddTo(builder);
         builder.AddFleetVibeGateway(settings);
         var app = builder.Build();
@@ -20,7 +20,7 @@ internal sealed class RoleHosts(LogRules logs)
 
     public IHost Aggregator(string role, AggregatorSettings settings, LocalDoor door)
     {
-        var builder = HostDefaults.CreateWebBuilder(role, logs);
+        var builder = RoleBuilders.CreateWebBuilder(role, logs);
         door.AddTo(builder);
         builder.AddFleetVibeAggregator(settings);
         var app = builder.Build();
@@ -30,14 +30,14 @@ internal sealed class RoleHosts(LogRules logs)
 
     public IHost Agent(string role, AgentSettings settings)
     {
-        var builder = HostDefaults.CreateBuilder(role, logs);
+        var builder = RoleBuilders.CreateBuilder(role, logs);
         builder.Services.AddFleetVibeAgent(settings);
         return builder.Build();
     }
 
     public IHost Dashboard(string role, DashboardSettings settings)
     {
-        var builder = HostDefaults.CreateWebBuilder(role, logs);
+        var builder = RoleBuilders.CreateWebBuilder(role, logs);
         builder.AddFleetVibeDashboard(settings);
         var app = builder.Build();
         app.MapFleetVibeDashboard();

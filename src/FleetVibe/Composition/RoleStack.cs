@@ -39,6 +39,7 @@ internal sealed class RoleStack(TextWriter error) : IAsyncDisposable
             throw;
         }
 
+        host.Services.GetRequiredService<HostState>().HasStarted = true;
         host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() =>
         {
             if (!_stopping)
@@ -62,7 +63,7 @@ internal sealed class RoleStack(TextWriter error) : IAsyncDisposable
         {
             try
             {
-                using var limit = new CancellationTokenSource(HostDefaults.ShutdownTimeout + TimeSpan.FromSeconds(2));
+                using var limit = new CancellationTokenSource(RoleBuilders.ShutdownTimeout + TimeSpan.FromSeconds(2));
                 await last.Host.StopAsync(limit.Token);
             }
             catch (Exception e)

@@ -37,7 +37,7 @@ internal sealed class DemoFleet : IAsyncDisposable
         _options = options;
         _output = output;
         _stack = new RoleStack(error);
-        _hosts = new RoleHosts(new LogRules(LogLevel.Warning, () => _stack.IsStopping));
+        _hosts = new RoleHosts(new LogRules(LogLevel.Warning, LogLevel.Error, () => _stack.IsStopping));
     }
 
     public IReadOnlyList<SimulatedNode> Nodes { get; private set; } = [];

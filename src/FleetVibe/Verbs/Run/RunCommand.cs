@@ -27,7 +27,7 @@ internal static class RunCommand
 
         await output.WriteLineAsync($"fleetvibe {Version} on {settings.Node}: {string.Join(", ", settings.Roles)}");
         await using var stack = new RoleStack(error);
-        var process = new NodeProcess(settings, new RoleHosts(new LogRules(LogLevel.Information, () => stack.IsStopping)), stack, output);
+        var process = new NodeProcess(settings, new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => stack.IsStopping)), stack, output);
         try
         {
             await process.StartAsync(signals.Token);

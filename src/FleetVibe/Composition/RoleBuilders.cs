@@ -4,15 +4,28 @@ using Microsoft.Extensions.Logging;
 namespace FleetVibe.Composition;
 
 /// <summary>What is logged.</summary>
-/// <param name="Level">Of the rooms; libraries speak from warnings on.</param>
+/// <param name="Level">Of the rooms.</param>
+/// <param name="LibraryLevel">Of everything else.</param>
 /// <param name="IsStopping">Whether the process stops its roles.</param>
-internal sealed record LogRules(LogLevel Level, Func<bool> IsStopping);
+internal sealed record LogRules(LogLevel Level, LogLevel LibraryLevel, Func<bool> IsStopping);
+
+/// <summary>Whether a host has started: until then its failure is reported by who starts it.</summary>
+internal sealed class HostState
+{
+    private volatile bool _hasStarted;
+
+    public bool HasStarted
+    {
+        get => _hasStarted;
+        set => _hasStarted = value;
+    }
+}
 
 /// <summary>
 /// What every role's host has: nothing out of the surroundings (no files, no variables, no signals of its own), one way
 /// to log, and a bound on how long it may take to stop.
 /// </summary>
-internal static class HostDefaults
+internal static class RoleBuilders
 {
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
@@ -38,15 +51,22 @@ internal static class HostDefaults
         builder.Logging.SetMinimumLevel(logs.Level);
         foreach (var library in new[] { "Microsoft", "Grpc", "System", "Polly" })
         {
-            builder.Logging.AddFilter(library, LogLevel.Warning);
+            builder.Logging.AddFilter(library, logs.LibraryLevel);
         }
+
+        var state = new HostState();
+        builder.Services.AddSingleton(state);
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= logs.LibraryLevel && state.HasStarted);
+
+        // Readiness is asked for while a member joins; not to be ready yet is no error.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
 
         // It warns that a port without TLS speaks no HTTP/2, which is what the page's port is meant to do.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
 
         // Members that stop one after the other report each other as lost.
-        builder.Logging.AddFilter("Akka", level => level >= LogLevel.Warning && !logs.IsStopping());
-        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options => options.Role = role);
+        builder.Logging.AddFilter("Akka", level => level >= logs.Level && !logs.IsStopping());
+        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options => (options.Role, options.LibraryLevel) = (role, logs.LibraryLevel));
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
