@@ -44,13 +44,15 @@ internal static class FateTable
                 Instance = Google.Protobuf.ByteString.CopyFrom(rows.GetFieldValue<byte[]>(1)),
                 Seq = (ulong)rows.GetInt64(2),
             };
-            var part = new Contributor { Record = record, Requests = (ulong)rows.GetInt64(3), ContentHash = unchecked((ulong)rows.GetInt64(4)) };
+            var hash = unchecked((ulong)rows.GetInt64(4));
             if ((Fate)rows.GetInt64(5) is var fate and not Fate.Committed)
             {
-                part.Fate = fate;
+                state.Refused.Add(new SettledPart { Record = record, Fate = fate, ContentHash = hash });
             }
-
-            state.Contributors.Add(part);
+            else
+            {
+                state.Contributors.Add(new Contributor { Record = record, Requests = (ulong)rows.GetInt64(3), ContentHash = hash });
+            }
         }
     }
 

@@ -60,7 +60,7 @@ public sealed class CommitTests : IDisposable
 
         Assert.Equal(Outcome.Lost, (await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3))).Outcome);
         var state = await _test.Log.LoadWindowAsync(TestLog.Window());
-        Assert.Equal(Fate.Undecodable, Assert.Single(state.Contributors).Fate);
+        Assert.Equal(Fate.Undecodable, Assert.Single(state.Refused).Fate);
         Assert.Equal(0UL, state.Totals.Requests);
 
         // And the other way about: a committed part cannot be refused.
