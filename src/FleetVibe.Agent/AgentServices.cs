@@ -16,7 +16,6 @@ public static class AgentServices
         akka {
           coordinated-shutdown.run-by-clr-shutdown-hook = off
           coordinated-shutdown.exit-clr = off
-          stdout-loglevel = off
           scheduler.tick-duration = 50ms
         }
         """;

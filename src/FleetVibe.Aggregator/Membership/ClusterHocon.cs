@@ -11,7 +11,6 @@ internal static class ClusterHocon
         akka {
           coordinated-shutdown.run-by-clr-shutdown-hook = off
           coordinated-shutdown.exit-clr = off
-          stdout-loglevel = off
           scheduler.tick-duration = 50ms
           actor.ask-timeout = 5s
           actor.serialization-settings.allow-unregistered-types = {{(isStrict ? "off" : "on")}}

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace FleetVibe.Simulator.Serving;
 
@@ -29,7 +30,8 @@ internal static class SmallServer
             kestrel.Limits.KeepAliveTimeout = KeepAlive;
             ListenExtensions.Listen(kestrel, listen, protocols);
         });
-        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         var app = builder.Build();
         app.Run(handle);
         try
@@ -45,5 +47,13 @@ internal static class SmallServer
         var bound = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         var host = listen.Address.Address is null ? "localhost" : bound.Host;
         return (app, new UriBuilder(bound.Scheme, host, bound.Port).Uri);
+    }
+
+    /// <summary>Signals belong to the process: a handler of its own for each server would keep a second signal from killing it.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

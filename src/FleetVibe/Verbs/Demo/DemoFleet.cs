@@ -23,6 +23,9 @@ internal sealed class DemoFleet : IAsyncDisposable
     private const string Model = "vibethinker-1.5b";
     private const string Task = "algorithm_reasoning";
 
+    // Traffic waits for the first scrape, and the page for the first heartbeat: a watcher should not wait for both at full length.
+    private static readonly TimeSpan Lively = TimeSpan.FromSeconds(2);
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleetvibe-demo-");
     private readonly RoleStack _stack;
     private readonly RoleHosts _hosts;
@@ -188,12 +191,13 @@ internal sealed class DemoFleet : IAsyncDisposable
             Node = node.Settings.Name,
             DataDirectory = Path.Combine(node.Folder, "agent"),
             Aggregators = AggregatorPeers with { Addresses = turned },
+            Heartbeat = Lively,
             Sources =
             [
                 new JsonLogSourceSettings { Path = node.LogPath, StartAt = StartAt.Beginning, Model = Model, Task = Task },
                 new VllmSourceSettings
                 {
-                    Endpoint = node.MetricsEndpoint, Token = BearerToken.FromFile(node.TokenFile), CaFile = node.CaFile, Model = Model, Task = Task,
+                    Endpoint = node.MetricsEndpoint, Token = BearerToken.FromFile(node.TokenFile), CaFile = node.CaFile, Model = Model, Task = Task, Interval = Lively,
                 },
                 new NvidiaSmiSourceSettings { Command = node.NvidiaSmi },
             ],
