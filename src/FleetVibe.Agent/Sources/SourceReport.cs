@@ -1,3 +1,4 @@
+using Akka.Actor;
 using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Sources;
@@ -7,7 +8,7 @@ namespace FleetVibe.Agent.Sources;
 /// transaction as what it folded, so that a crash reads again exactly what was not stored.
 /// </summary>
 /// <param name="SourceKey">Stable key of the source: kind and target.</param>
-public sealed record SourceReport(string SourceKey)
+public sealed record SourceReport(string SourceKey) : INoSerializationVerificationNeeded
 {
     /// <summary>Finished requests, one by one (logs).</summary>
     public IReadOnlyList<RequestObservation> Requests { get; init; } = [];

@@ -24,9 +24,12 @@ internal sealed class Binary : IAsyncDisposable
 
     public string Output => string.Join('\n', _output);
 
+    /// <summary>The folder of FleetVibe.sln.</summary>
+    public static string Root { get; } = FindRoot();
+
     /// <summary>The binary as the build of this configuration left it.</summary>
     public static string AssemblyPath { get; } = Path.Combine(
-        Root(), "src", "FleetVibe", "bin",
+        Root, "src", "FleetVibe", "bin",
         typeof(Binary).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Configuration").Value!,
         "net10.0", "fleetvibe.dll");
 
@@ -118,7 +121,7 @@ internal sealed class Binary : IAsyncDisposable
         }
     }
 
-    private static string Root()
+    private static string FindRoot()
     {
         var folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "FleetVibe.sln")))
