@@ -1,13 +1,15 @@
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Aggregator.Gateways;
 using FleetVibe.Protocol.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 
 namespace FleetVibe.Aggregator.Fleet;
 
-/// <summary>The page's door: snapshots of the fleet, once or for as long as the caller watches.</summary>
-internal sealed class FleetQueryService(IActorRegistry registry, TimeProvider time, IHostApplicationLifetime lifetime) : FleetQuery.FleetQueryBase
+/// <summary>The door for whoever asks: snapshots of the fleet, once or for as long as the caller watches, and single windows.</summary>
+internal sealed class FleetQueryService(
+    IActorRegistry registry, IGateway gateway, AggregatorSettings settings, TimeProvider time, IHostApplicationLifetime lifetime) : FleetQuery.FleetQueryBase
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(5);
@@ -38,6 +40,9 @@ internal sealed class FleetQueryService(IActorRegistry registry, TimeProvider ti
             // The caller went, or this member stops.
         }
     }
+
+    public override Task<ExplainWindowReply> ExplainWindow(ExplainWindowRequest request, ServerCallContext context) =>
+        WindowExplanation.Ask(gateway, request, settings.Name);
 
     private async Task<FleetAnswer> Ask(uint windows, long? known, CancellationToken cancellation)
     {

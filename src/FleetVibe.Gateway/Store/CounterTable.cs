@@ -64,6 +64,15 @@ internal static class CounterTable
             }
         }
 
+        using var spools = database.Query("SELECT node, COUNT(*) FROM instances WHERE highest_seq > 0 GROUP BY node");
+        while (spools.Read())
+        {
+            if (nodes.TryGetValue(spools.GetString(0), out var counts))
+            {
+                counts.Spools = (uint)spools.GetInt64(1);
+            }
+        }
+
         return nodes.Values;
     }
 

@@ -47,7 +47,7 @@ internal static class FateTable
             var hash = unchecked((ulong)rows.GetInt64(4));
             if ((Fate)rows.GetInt64(5) is var fate and not Fate.Committed)
             {
-                state.Refused.Add(new SettledPart { Record = record, Fate = fate, ContentHash = hash });
+                state.Refused.Add(new SettledPart { Record = record, Fate = fate, ContentHash = hash, Requests = (ulong)rows.GetInt64(3) });
             }
             else
             {

@@ -49,6 +49,7 @@ internal static class WindowTable
             var window = Find(database, series, key);
             state.Revision = (ulong)window.Revision;
             state.Totals = window.Totals;
+            state.Hosts.Add(window.Hosts);
             state.ExpectedHosts.Add(window.ExpectedHosts);
             state.Final = window.Final;
             state.Backfilled = window.Backfilled;

@@ -53,10 +53,11 @@ internal sealed class ModelGateway
             }
             else
             {
-                state.Refused.Add(new SettledPart { Record = part.Record, Fate = fate, ContentHash = part.ContentHash });
+                state.Refused.Add(new SettledPart { Record = part.Record, Fate = fate, ContentHash = part.ContentHash, Requests = part.Requests });
             }
         }
 
+        state.Hosts.Add(state.Contributors.Select(part => part.Record.Node).Distinct());
         state.Horizon = Horizon;
         state.LogId = LogId;
         return state;

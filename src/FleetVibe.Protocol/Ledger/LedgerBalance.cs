@@ -1,0 +1,113 @@
+using FleetVibe.Protocol.V1;
+
+namespace FleetVibe.Protocol.Ledger;
+
+/// <summary>
+/// Whether the ledger adds up. An agent: seen = open + spooled + acked committed + acked refused, in one transaction and so at
+/// any instant. Agent and gateway: committed - acked committed is at least 0 and at most what is spooled or open. Points:
+/// produced = queued + delivered + superseded + dead-lettered. Pure.
+/// </summary>
+public static class LedgerBalance
+{
+    /// <summary>
+    /// Between two readings of which each holds a newer heartbeat (5 s) and a newer status of the gateway (2 s, answered within 5 s)
+    /// than the one before.
+    /// </summary>
+    public static TimeSpan Apart { get; } = TimeSpan.FromSeconds(12);
+
+    /// <summary>
+    /// Judges a node. Its two sides were not read at one moment, but none of the compared counters ever falls, so two readings
+    /// decide: what was acknowledged in the earlier one is committed in the later, and what was committed in the earlier one is
+    /// acknowledged or under way in the later.
+    /// </summary>
+    /// <param name="earlier">A reading at least <see cref="Apart"/> before, or the latest itself where all is at rest; null where there is none.</param>
+    public static Balance Of(NodeAccount? earlier, NodeAccount latest)
+    {
+        var agent = latest.Agent;
+        if (agent is null)
+        {
+            return new Balance(BalanceState.NotHeard, 0, []);
+        }
+
+        List<string> faults = [];
+        var refused = agent.AckedLate + agent.AckedFuture + agent.AckedUndecodable;
+        if (agent.Seen != agent.Open + agent.Spooled + agent.AckedCommitted + refused)
+        {
+            faults.Add($"seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused}");
+        }
+
+        var now = Compare(latest, latest);
+        if (earlier is not null && now is not null && Compare(earlier, latest) is { } fault)
+        {
+            faults.Add(fault);
+        }
+
+        var onTheWay = agent.Open + agent.Spooled;
+        var state = faults.Count > 0 ? BalanceState.Broken
+            : !latest.IsHeard ? BalanceState.NotHeard
+            : onTheWay > 0 || now is not null || IsAhead(latest) ? BalanceState.UnderWay
+            : BalanceState.Balanced;
+        return new Balance(state, onTheWay, faults)
+        {
+            NeedsLaterReading = earlier is null && now is not null,
+            Note = latest.Gateway is { Spools: > 1 } gateway
+                ? $"the gateway counts {gateway.Spools} spools of this name, the agent only its present one"
+                : null,
+        };
+    }
+
+    /// <summary>The gateway's totals are those of its nodes; both were read in one transaction.</summary>
+    public static Balance OfGateway(GatewayStatus gateway)
+    {
+        List<string> faults = [];
+        Check("committed", gateway.Committed, n => n.Committed);
+        Check("late", gateway.Late, n => n.Late);
+        Check("future", gateway.Future, n => n.Future);
+        Check("undecodable", gateway.Undecodable, n => n.Undecodable);
+        return new Balance(faults.Count > 0 ? BalanceState.Broken : BalanceState.Balanced, 0, faults);
+
+        void Check(string what, ulong total, Func<NodeCommitted, ulong> of)
+        {
+            var sum = gateway.Nodes.Aggregate(0UL, (all, node) => all + of(node));
+            if (total != sum)
+            {
+                faults.Add($"{total} requests {what} in all, {sum} over the nodes");
+            }
+        }
+    }
+
+    /// <summary>The second ledger, all at the gateway.</summary>
+    public static Balance OfPoints(GatewayStatus gateway)
+    {
+        var (queued, delivered, superseded, dead) = (gateway.PointsQueued, gateway.PointsDelivered, gateway.PointsSuperseded, gateway.PointsDeadLettered);
+        return gateway.PointsProduced != queued + delivered + superseded + dead
+            ? new Balance(BalanceState.Broken, queued, [$"{gateway.PointsProduced} produced is not {queued} queued + {delivered} delivered + {superseded} superseded + {dead} dead-lettered"])
+            : new Balance(queued > 0 ? BalanceState.UnderWay : BalanceState.Balanced, queued, []);
+    }
+
+    private static bool IsAhead(NodeAccount account) =>
+        account is { Gateway: { Spools: <= 1 } gateway, Agent: { } agent } && gateway.Committed != agent.AckedCommitted;
+
+    // The upper limit says nothing of an agent that is not heard (it went on after its last word), nor of one whose name an
+    // earlier spool had: the agent's counters began again with the new one.
+    private static string? Compare(NodeAccount earlier, NodeAccount latest)
+    {
+        if (latest is not { Gateway: { } gateway, Agent: { } agent })
+        {
+            return null;
+        }
+
+        if (earlier.Agent is { } before && HasSameSpool(before, agent) && gateway.Committed < before.AckedCommitted)
+        {
+            return $"the gateway committed {gateway.Committed}, fewer than the {before.AckedCommitted} that the agent has acknowledged";
+        }
+
+        return latest.IsHeard && gateway.Spools <= 1
+            && earlier.Gateway is { } committed && committed.Committed > agent.AckedCommitted + agent.Spooled + agent.Open
+                ? $"the gateway committed {committed.Committed}, more than the {agent.AckedCommitted} that the agent has acknowledged, {agent.Spooled} spooled and {agent.Open} open"
+                : null;
+    }
+
+    // Counters that fell are those of a new spool.
+    private static bool HasSameSpool(AgentLedger before, AgentLedger now) => now.Seen >= before.Seen;
+}
