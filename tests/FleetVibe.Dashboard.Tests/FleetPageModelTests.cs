@@ -60,12 +60,61 @@ public class FleetPageModelTests
     }
 
     [Theory]
+    [InlineData(100, 0, 0, 100, "balanced", "balanced")]
+    [InlineData(100, 3, 2, 95, "underway", "5 on their way")]
+    [InlineData(100, 0, 0, 97, "broken", "does not balance")]
+    public void A_node_says_whether_its_ledger_balances(ulong seen, ulong open, ulong spooled, ulong committed, string state, string text)
+    {
+        var view = FleetPageModel.From(new FeedState(Fleet(seen, open, spooled, committed, atGateway: committed), Now, null), Now).Nodes[0].Balance;
+
+        Assert.Equal((state, text), (view.State, view.Text));
+    }
+
+    [Fact]
+    public void A_gateway_that_lacks_what_was_acknowledged_is_on_its_way_until_a_later_reading_says_the_same()
+    {
+        var snapshot = Fleet(100, 0, 0, 100, atGateway: 99);
+        var feed = new FeedState(snapshot, Now, null);
+
+        Assert.Equal("acknowledgements on their way", FleetPageModel.From(feed, Now).Nodes[0].Balance.Text);
+        var broken = FleetPageModel.From(feed with { Earlier = snapshot }, Now).Nodes[0].Balance;
+        Assert.Equal("does not balance", broken.Text);
+        Assert.Equal(["the gateway committed 99, fewer than the 100 that the agent has acknowledged"], broken.Faults);
+    }
+
+    [Fact]
+    public void The_snapshot_to_judge_by_is_the_newest_that_is_old_enough()
+    {
+        var recent = new RecentSnapshots();
+        FleetSnapshot At(int second) => new() { AtUnixMs = second };
+
+        Assert.Null(recent.Take(At(0), Now));
+        Assert.Null(recent.Take(At(6), Now.AddSeconds(6)));
+        Assert.Equal(0, recent.Take(At(13), Now.AddSeconds(13))!.AtUnixMs);
+        Assert.Equal(6, recent.Take(At(18), Now.AddSeconds(18))!.AtUnixMs);
+        Assert.Equal(18, recent.Take(At(90), Now.AddSeconds(90))!.AtUnixMs);
+    }
+
+    [Theory]
     [InlineData("Bearer s3cret", "s3cret")]
     [InlineData("Basic YW55Ym9keTpzM2NyZXQ=", "s3cret")]
     [InlineData("Basic !!!", null)]
     [InlineData("", null)]
     public void The_page_takes_its_token_as_bearer_or_as_basic_password(string header, string? presented) =>
         Assert.Equal(presented, PageAccess.Presented(header));
+
+    private static FleetSnapshot Fleet(ulong seen, ulong open, ulong spooled, ulong committed, ulong atGateway) => new()
+    {
+        Nodes =
+        {
+            new NodeView
+            {
+                Node = "gpu-1", Reachability = NodeReachability.Reporting,
+                Ledger = new AgentLedger { Seen = seen, Open = open, Spooled = spooled, AckedCommitted = committed },
+            },
+        },
+        Gateway = new GatewayStatus { Nodes = { new NodeCommitted { Node = "gpu-1", Committed = atGateway } } },
+    };
 
     private static FeedState Feed(params WindowView[] windows)
     {

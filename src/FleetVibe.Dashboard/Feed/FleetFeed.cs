@@ -16,6 +16,7 @@ internal sealed partial class FleetFeed(DashboardSettings settings, TimeProvider
     // Aggregators speak at least every few seconds; a stream that is silent for longer is half open.
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
 
+    private readonly RecentSnapshots _recent = new();
     private volatile FeedState _state = new(null, null, "no aggregator has answered yet");
 
     public FeedState State => _state;
@@ -65,7 +66,8 @@ internal sealed partial class FleetFeed(DashboardSettings settings, TimeProvider
                     LogWatching(address);
                 }
 
-                _state = new FeedState(snapshot, time.GetUtcNow(), null);
+                var now = time.GetUtcNow();
+                _state = new FeedState(snapshot, now, null) { Earlier = _recent.Take(snapshot, now) };
             }
 
             return "the aggregator ended the stream";
@@ -85,4 +87,8 @@ internal sealed partial class FleetFeed(DashboardSettings settings, TimeProvider
 }
 
 /// <summary>The newest snapshot, when it came, and why no newer one does.</summary>
-internal sealed record FeedState(FleetSnapshot? Snapshot, DateTimeOffset? ReceivedAt, string? Error);
+internal sealed record FeedState(FleetSnapshot? Snapshot, DateTimeOffset? ReceivedAt, string? Error)
+{
+    /// <summary>A snapshot old enough to judge the ledger by; null until there is one.</summary>
+    public FleetSnapshot? Earlier { get; init; }
+}

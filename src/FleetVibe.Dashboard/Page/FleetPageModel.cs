@@ -1,6 +1,7 @@
 using FleetVibe.Dashboard.Feed;
 using FleetVibe.Metrics.Histograms;
 using FleetVibe.Metrics.Windows;
+using FleetVibe.Protocol.Ledger;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
 using Distribution = FleetVibe.Metrics.Histograms.Distribution;
@@ -15,13 +16,14 @@ internal static class FleetPageModel
     public static PageView From(FeedState feed, DateTimeOffset now)
     {
         var snapshot = feed.Snapshot ?? new FleetSnapshot();
+        var balances = Balances(feed.Earlier, snapshot);
         return new PageView(
             now.ToUnixTimeMilliseconds(),
             feed.ReceivedAt is { } at ? (now - at).TotalSeconds : null,
             feed.Error,
             snapshot.Aggregator,
             [.. snapshot.Series.Select(ToView)],
-            [.. snapshot.Nodes.OrderBy(n => n.Node, StringComparer.Ordinal).Select(n => ToView(n, now))],
+            [.. snapshot.Nodes.OrderBy(n => n.Node, StringComparer.Ordinal).Select(n => ToView(n, balances[n.Node], now))],
             [.. snapshot.Members.Select(m => new MemberLine(m.Address, m.Status, m.Reachable))],
             snapshot.Gateway is null ? null : ToView(snapshot.Gateway, now),
             snapshot.GatewayError);
@@ -63,7 +65,21 @@ internal static class FleetPageModel
         ? new QuantileCell(q.Estimate * 1e3, q.Low * 1e3, q.High * 1e3)
         : null;
 
-    private static NodeLine ToView(NodeView node, DateTimeOffset now) => new(
+    private static Dictionary<string, Balance> Balances(FleetSnapshot? earlier, FleetSnapshot latest)
+    {
+        var before = earlier is null ? null : NodeAccount.From(earlier).ToDictionary(a => a.Node, StringComparer.Ordinal);
+        return NodeAccount.From(latest).ToDictionary(a => a.Node, a => LedgerBalance.Of(before?.GetValueOrDefault(a.Node), a), StringComparer.Ordinal);
+    }
+
+    private static BalanceLine ToView(Balance balance) => balance.State switch
+    {
+        BalanceState.Balanced => new BalanceLine("balanced", "balanced", []),
+        BalanceState.UnderWay => new BalanceLine("underway", balance.OnTheWay > 0 ? $"{balance.OnTheWay} on their way" : "acknowledgements on their way", []),
+        BalanceState.Broken => new BalanceLine("broken", "does not balance", balance.Faults),
+        _ => new BalanceLine("unknown", "not heard, so nobody knows what is on its way", []),
+    };
+
+    private static NodeLine ToView(NodeView node, Balance balance, DateTimeOffset now) => new(
         node.Node,
         node.Reachability switch
         {
@@ -83,7 +99,8 @@ internal static class FleetPageModel
             g.HasMemoryTotalBytes ? g.MemoryTotalBytes : null,
             g.HasTemperatureC ? g.TemperatureC : null,
             g.HasPowerW ? g.PowerW : null))],
-        node.Ledger is null ? null : ToView(node.Ledger));
+        node.Ledger is null ? null : ToView(node.Ledger),
+        ToView(balance));
 
     private static LedgerLine ToView(AgentLedger ledger) => new(
         ledger.Seen, ledger.Open, ledger.Spooled, ledger.AckedCommitted, ledger.AckedLate + ledger.AckedFuture + ledger.AckedUndecodable);
@@ -117,7 +134,8 @@ internal sealed record WindowLine(
 internal sealed record QuantileCell(double Estimate, double? Low, double? High);
 
 internal sealed record NodeLine(
-    string Node, string State, double? HeardSecondsAgo, string Version, IReadOnlyList<SourceLine> Sources, IReadOnlyList<GpuLine> Gpus, LedgerLine? Ledger);
+    string Node, string State, double? HeardSecondsAgo, string Version, IReadOnlyList<SourceLine> Sources, IReadOnlyList<GpuLine> Gpus, LedgerLine? Ledger,
+    BalanceLine Balance);
 
 internal sealed record SourceLine(
     string Target, string Kind, bool? Up, string ErrorClass, string ErrorText, bool Counts, long? Running, long? Waiting, double? KvCachePercent);
@@ -126,6 +144,9 @@ internal sealed record GpuLine(
     string Gpu, int Index, string Name, double? UtilPercent, long? MemoryUsedBytes, long? MemoryTotalBytes, double? TemperatureC, double? PowerW);
 
 internal sealed record LedgerLine(ulong Seen, ulong Open, ulong Spooled, ulong Committed, ulong Refused);
+
+/// <param name="State">balanced, underway, broken or unknown.</param>
+internal sealed record BalanceLine(string State, string Text, IReadOnlyList<string> Faults);
 
 internal sealed record MemberLine(string Address, string Status, bool Reachable);
 

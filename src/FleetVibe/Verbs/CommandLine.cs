@@ -1,6 +1,8 @@
 using System.CommandLine;
 using FleetVibe.Verbs.Check;
 using FleetVibe.Verbs.Demo;
+using FleetVibe.Verbs.Explain;
+using FleetVibe.Verbs.Ledger;
 using FleetVibe.Verbs.Run;
 using FleetVibe.Verbs.Simulate;
 
@@ -33,5 +35,7 @@ internal static class CommandLine
         CheckCommand.Create(),
         SimulateCommand.Create(),
         DemoCommand.Create(),
+        LedgerCommand.Create(),
+        ExplainCommand.Create(),
     };
 }

@@ -14,8 +14,12 @@ internal static class ExitCodes
     /// <summary>A role could not start.</summary>
     public const int StartFailed = 3;
 
+    /// <summary>The fleet that was asked does not answer.</summary>
+    public const int Unreachable = 3;
+
     public const string Help = """
         Exit codes: 0 done; 1 a verdict or a probe failed; 2 the configuration or the command line is wrong;
-        3 a role could not start. Ctrl-C and SIGTERM stop in order and return 0; a second one kills.
+        3 a role could not start, or the fleet that was asked does not answer. Ctrl-C and SIGTERM stop in
+        order and return 0; a second one kills.
         """;
 }

@@ -113,6 +113,7 @@ internal sealed class DemoFleet : IAsyncDisposable
         await System.Threading.Tasks.Task.WhenAll([.. agents, StartPageAsync(cancellationToken)]);
         await _output.WriteLineAsync($"demo        {Nodes.Count} nodes, {Aggregators} aggregators, 1 gateway, points to {(Telegraf is null ? _options.Sink!.Url : "a simulated Telegraf")}");
         await _output.WriteLineAsync($"truth       {TruthPath}");
+        await _output.WriteLineAsync($"ask         fleetvibe ledger --aggregator {AggregatorPeers.Addresses[0].ToString().TrimEnd('/')} --token-file {WriteToken()}");
     }
 
     private void OpenTruth()
@@ -127,6 +128,14 @@ internal sealed class DemoFleet : IAsyncDisposable
         {
             throw new RoleStartException("demo", $"{path} cannot be written: {e.Message}", e);
         }
+    }
+
+    // For the verbs that ask a running fleet; only this user may read the folder.
+    private string WriteToken()
+    {
+        var path = Path.Combine(_folder.FullName, "aggregator.token");
+        File.WriteAllText(path, _agentToken.Current);
+        return path;
     }
 
     private Task<SimulatedNode> StartNodeAsync(int number, CancellationToken cancellationToken) => SimulatedNode.StartAsync(

@@ -1,4 +1,6 @@
+using FleetVibe.Protocol.Ledger;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Verbs.Ledger;
 
 namespace FleetVibe.Verbs.Demo;
 
@@ -35,13 +37,9 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
 
     public void Write(TextWriter output)
     {
-        output.WriteLine("requests: seen = open + spooled + acked committed + acked refused");
-        TextTable.Write(
-            output,
-            ["node:", "served", "seen", "open", "spooled", "acked committed", "acked late", "acked future", "acked undecodable", "gateway committed"],
-            [.. Nodes.Select(Row), Total()]);
-        output.WriteLine("points: produced = queued + delivered + superseded + dead-lettered");
-        output.WriteLine($"  {Gateway.PointsProduced} = {Gateway.PointsQueued} + {Gateway.PointsDelivered} + {Gateway.PointsSuperseded} + {Gateway.PointsDeadLettered}");
+        output.WriteLine(LedgerTable.Identity);
+        LedgerTable.Write(output, [.. Nodes.Select(Row), Total()]);
+        LedgerText.WritePoints(output, Gateway);
         if (SinkRequests is { } sum)
         {
             output.WriteLine($"Telegraf: {sum} requests in vibe_fleet (window=10s), of {Gateway.Committed} committed, of {Served} served");
@@ -56,21 +54,14 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
             yield break;
         }
 
-        var refused = agent.AckedLate + agent.AckedFuture + agent.AckedUndecodable;
-        if (agent.Seen != agent.Open + agent.Spooled + agent.AckedCommitted + refused)
+        foreach (var fault in Judge(node).Faults)
         {
-            yield return $"{node.Node}: seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused}";
+            yield return $"{node.Node}: {fault}";
         }
 
         if ((long)agent.Seen != node.Served)
         {
             yield return $"{node.Node}: its server served {node.Served} requests, its agent saw {agent.Seen}";
-        }
-
-        var committed = node.Gateway?.Committed ?? 0;
-        if (committed < agent.AckedCommitted || committed > agent.AckedCommitted + agent.Spooled)
-        {
-            yield return $"{node.Node}: the gateway committed {committed}, the agent has {agent.AckedCommitted} acknowledged and {agent.Spooled} spooled";
         }
 
         if (agent.Open + agent.Spooled > 0)
@@ -81,15 +72,14 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
 
     private IEnumerable<string> OfFleet()
     {
-        var perNode = Nodes.Sum(n => (long)(n.Gateway?.Committed ?? 0));
-        if ((long)Gateway.Committed != perNode)
+        foreach (var fault in LedgerBalance.OfGateway(Gateway).Faults)
         {
-            yield return $"gateway: {Gateway.Committed} requests committed in all, {perNode} over the nodes";
+            yield return $"gateway: {fault}";
         }
 
-        if (Gateway.PointsProduced != Gateway.PointsQueued + Gateway.PointsDelivered + Gateway.PointsSuperseded + Gateway.PointsDeadLettered)
+        foreach (var fault in LedgerBalance.OfPoints(Gateway).Faults)
         {
-            yield return $"points: {Gateway.PointsProduced} produced is not {Gateway.PointsQueued} queued + {Gateway.PointsDelivered} delivered + {Gateway.PointsSuperseded} superseded + {Gateway.PointsDeadLettered} dead-lettered";
+            yield return $"points: {fault}";
         }
 
         if (Gateway.PointsQueued > 0)
@@ -108,17 +98,19 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
         }
     }
 
-    private static IReadOnlyList<string> Row(NodeLedger node) => node.Agent is { } a
-        ? [node.Node, $"{node.Served}", $"{a.Seen}", $"{a.Open}", $"{a.Spooled}", $"{a.AckedCommitted}", $"{a.AckedLate}", $"{a.AckedFuture}", $"{a.AckedUndecodable}", $"{node.Gateway?.Committed ?? 0}"]
-        : [node.Node, $"{node.Served}", "?", "?", "?", "?", "?", "?", "?", $"{node.Gateway?.Committed ?? 0}"];
-
-    private IReadOnlyList<string> Total()
+    // The traffic has ended: one reading is as good as two.
+    private static Balance Judge(NodeLedger node)
     {
-        string Sum(Func<AgentLedger, ulong> of) => $"{Nodes.Sum(n => n.Agent is null ? 0 : (long)of(n.Agent))}";
-        return
-        [
-            "fleet", $"{Served}", Sum(a => a.Seen), Sum(a => a.Open), Sum(a => a.Spooled), Sum(a => a.AckedCommitted),
-            Sum(a => a.AckedLate), Sum(a => a.AckedFuture), Sum(a => a.AckedUndecodable), $"{Gateway.Committed}",
-        ];
+        var account = new NodeAccount(node.Node, node.Agent, true, node.Gateway ?? new NodeCommitted { Node = node.Node });
+        return LedgerBalance.Of(account, account);
+    }
+
+    private static LedgerRow Row(NodeLedger node) => new(node.Node, node.Served, node.Agent, node.Gateway ?? new NodeCommitted(), LedgerTable.Word(Judge(node)));
+
+    private LedgerRow Total()
+    {
+        var state = Nodes.Select(n => Judge(n).State).Append(LedgerBalance.OfGateway(Gateway).State).Max();
+        return new LedgerRow(
+            "fleet", Served, FleetLedger.Sum(Nodes.Select(n => n.Agent)), FleetLedger.TotalOf(Gateway), LedgerTable.Word(new Balance(state, 0, [])));
     }
 }

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using FleetVibe.Protocol.V1;
+using FleetVibe.Verbs.Asking;
+using Grpc.Core;
+
+namespace FleetVibe.Verbs.Explain;
+
+/// <summary><c>explain</c>: what one committed window holds, and from whom.</summary>
+internal static class ExplainCommand
+{
+    public static Command Create()
+    {
+        var aggregator = new AggregatorOptions();
+        var model = new Option<string>("--model") { Description = "The model.", HelpName = "NAME", Required = true };
+        var task = new Option<string?>("--task") { Description = "The task; needed where the model has several series.", HelpName = "NAME" };
+        var variant = new Option<string?>("--variant") { Description = "The variant, where there is one.", HelpName = "NAME" };
+        var window = new Option<DateTimeOffset>("--window")
+        {
+            Description = "Any moment inside the window: 2026-11-24T08:00:00Z, or unix seconds.",
+            HelpName = "TIME",
+            Required = true,
+            CustomParser = result =>
+            {
+                if (MomentText.TryParse(result.Tokens[0].Value, out var moment))
+                {
+                    return moment;
+                }
+
+                result.AddError($"--window: \"{result.Tokens[0].Value}\" is no moment: write one such as 2026-11-24T08:00:00Z, or unix seconds");
+                return default;
+            },
+        };
+        var command = new Command("explain", "Shows one committed window of a running fleet: who is in it, who is missing, what was refused, and its figures.\n\n"
+            + "Exit codes: 0 shown; 1 nothing is committed of it; 2 the command line is wrong; 3 no answer.");
+        aggregator.AddTo(command);
+        command.Options.Add(model);
+        command.Options.Add(task);
+        command.Options.Add(variant);
+        command.Options.Add(window);
+        command.SetAction(async (result, cancellation) =>
+        {
+            if (aggregator.Peer(result, out var problem) is not { } peer)
+            {
+                await Console.Error.WriteLineAsync($"fleetvibe: {problem}");
+                return ExitCodes.Usage;
+            }
+
+            var question = new WindowQuestion(result.GetRequiredValue(model), result.GetValue(task), result.GetValue(variant), result.GetRequiredValue(window));
+            return await AggregatorCall.RunAsync(peer, Console.Error, client => AnswerAsync(client, question, TimeProvider.System, Console.Out, Console.Error, cancellation));
+        });
+        return command;
+    }
+
+    internal static async Task<int> AnswerAsync(
+        FleetQuery.FleetQueryClient client, WindowQuestion question, TimeProvider time, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        if (question.Named is not { } series)
+        {
+            var fleet = await client.GetFleetAsync(new GetFleetRequest { Windows = 1 }, AggregatorCall.Options(time, cancellation));
+            if (question.Find(fleet.Series.Select(s => s.Series), out var problem) is not { } found)
+            {
+                await error.WriteLineAsync($"fleetvibe: {problem}");
+                return ExitCodes.Usage;
+            }
+
+            series = found;
+        }
+
+        try
+        {
+            var request = new ExplainWindowRequest { Series = series, Level = WindowLevel._10S, At = question.At.ToUnixTimeSeconds() };
+            WindowText.Write(output, await client.ExplainWindowAsync(request, AggregatorCall.Options(time, cancellation)));
+            return ExitCodes.Ok;
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
+        {
+            await error.WriteLineAsync($"fleetvibe: {WindowText.NameOf(series)}: {e.Status.Detail}; the newest windows are open until their grace has passed, and --model, --task and --variant must be as in the points");
+            return ExitCodes.VerdictFailed;
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
+        {
+            await error.WriteLineAsync($"fleetvibe: {e.Status.Detail}");
+            return ExitCodes.Usage;
+        }
+    }
+}
