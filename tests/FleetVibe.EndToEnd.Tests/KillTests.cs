@@ -45,6 +45,12 @@ public class KillTests
         var binary = Binary.Start("run", "run", "--config", config);
         try
         {
+            // What was rotated away before an agent first saw a log was never its own: the kills begin after the first commit.
+            while (!telegraf.Points("vibe_fleet").Any())
+            {
+                await WriteForAsync(node, TimeSpan.FromSeconds(1), random);
+            }
+
             for (var kill = 0; kill < Kills; kill++)
             {
                 await WriteForAsync(node, TimeSpan.FromSeconds(3 + random.Next(9)), random);

@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.VibeThinker;
 using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Accumulating;
@@ -14,7 +15,8 @@ internal readonly record struct SeriesPattern(string? Model, string? Task, strin
     internal static SeriesId? ConfiguredSeries(SourceSettings source) => source switch
     {
         { Rank: SourceRank.None } => null,
-        VibeThinkerSourceSettings => new SeriesId(source.Model ?? "vibethinker-1.5b", source.Task ?? "algorithm_reasoning", source.Variant ?? ""),
+        VibeThinkerSourceSettings => new SeriesId(
+            source.Model ?? VibeThinkerAdapter.DefaultModel, source.Task ?? VibeThinkerAdapter.DefaultTask, source.Variant ?? ""),
         { Model: { } model } => new SeriesId(model, source.Task ?? DefaultTask, source.Variant ?? ""),
         _ => null,
     };

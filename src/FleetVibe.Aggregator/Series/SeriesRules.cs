@@ -39,6 +39,9 @@ internal sealed record SeriesRules
     /// <summary>Windows shown, newest first.</summary>
     public int ShownWindows { get; init; } = 60;
 
+    /// <summary>How long to wait after one more failure.</summary>
+    public TimeSpan NextBackoff(TimeSpan last) => last < RetryMin ? RetryMin : TimeSpan.FromTicks(Math.Min(last.Ticks * 2, RetryMax.Ticks));
+
     public static SeriesRules From(AggregatorSettings settings) => new()
     {
         Grace = settings.Grace,

@@ -41,12 +41,7 @@ internal sealed class SeriesState
     /// <summary>Whether nothing is held and nobody feeds the series any more.</summary>
     public bool IsIdle => _isReady && _windows.Count == 0 && _hosts.IsEmpty;
 
-    public IReadOnlyList<SeriesEffect> TakeEffects()
-    {
-        var taken = _effects;
-        _effects = [];
-        return taken;
-    }
+    public IReadOnlyList<SeriesEffect> TakeEffects() => Interlocked.Exchange(ref _effects, []);
 
     /// <summary>Asks the gateway what the owner before left open; nothing is answered before that.</summary>
     public void Start()
@@ -88,16 +83,13 @@ internal sealed class SeriesState
     public void OpenWindowsFailed(DateTimeOffset now)
     {
         _isAsking = false;
-        _askBackoff = _askBackoff < _rules.RetryMin ? _rules.RetryMin : TimeSpan.FromTicks(Math.Min(_askBackoff.Ticks * 2, _rules.RetryMax.Ticks));
+        _askBackoff = _rules.NextBackoff(_askBackoff);
         _askAgainAt = now + _askBackoff;
     }
 
     public void Declare(DeclareHost declaration, DateTimeOffset now)
     {
-        foreach (var start in _hosts.Declare(declaration.Host, declaration.Open, now))
-        {
-            Views.Touch(start);
-        }
+        Views.Touch(_hosts.Declare(declaration.Host, declaration.Open, now));
     }
 
     public void Merge(MergeContribution contribution, object replyTo, DateTimeOffset now)
@@ -115,7 +107,7 @@ internal sealed class SeriesState
         var start = contribution.Key.Start;
         if (DateTimeOffset.FromUnixTimeSeconds(start) - now > _rules.Future)
         {
-            _effects.Add(Refusal(contribution, Fate.Future, replyTo));
+            _effects.Add(SeriesReplies.Refuse(contribution, Fate.Future, replyTo));
             return;
         }
 
@@ -171,13 +163,13 @@ internal sealed class SeriesState
         switch (reply.Outcome)
         {
             case CommitReply.Types.Outcome.Committed:
-                AnswerCommitted(window, window.Committed(request, reply.Revision, now));
+                _effects.AddRange(window.Committed(request, reply.Revision, now).Select(part => SeriesReplies.Committed(Key(start), part)));
                 Consider(window, now);
                 break;
             case CommitReply.Types.Outcome.Late:
                 // Below the horizon nothing is created. A part may have been committed before, by an attempt whose answer
                 // was lost, so the fate that stands is asked for.
-                _effects.AddRange(window.TakeInFlight().Select(part => Refusal(window, part, Fate.Late)));
+                _effects.AddRange(window.TakeInFlight().Select(part => SeriesReplies.Refuse(Key(start), part, Fate.Late)));
                 _windows.Remove(start);
                 break;
             case CommitReply.Types.Outcome.OtherLog:
@@ -237,7 +229,7 @@ internal sealed class SeriesState
         }
         catch (InvalidDataException e)
         {
-            _effects.Add(new SeriesEffect.Alarm($"the gateway's window {window.Start} of {SeriesName} cannot be read: {e.Message}"));
+            _effects.Add(new SeriesEffect.Alarm($"the gateway's window {window.Start} of {TotalsMapper.FromWire(_series)} cannot be read: {e.Message}"));
             window.Forget(now, _rules);
             return;
         }
@@ -258,29 +250,29 @@ internal sealed class SeriesState
         {
             if (hash != contribution.ContentHash && fate == Fate.Committed)
             {
-                _effects.Add(new SeriesEffect.Alarm(Forgery(record)));
-                _effects.Add(Refusal(contribution, Fate.Undecodable, replyTo, forged: true));
+                _effects.Add(SeriesReplies.Forgery(_series, record));
+                _effects.Add(SeriesReplies.Refuse(contribution, Fate.Undecodable, replyTo, forged: true));
             }
             else
             {
-                Answer(contribution, replyTo, fate);
+                _effects.Add(SeriesReplies.Again(contribution, replyTo, fate));
             }
         }
         else if (window.IsBelowFloor(record))
         {
-            Answer(contribution, replyTo, Fate.Committed);
+            _effects.Add(SeriesReplies.Again(contribution, replyTo, Fate.Committed));
         }
         else if (window.FindPending(record) is { } pending)
         {
             if (pending.Hash != contribution.ContentHash)
             {
                 // No answer: once the first content has its fate, this one is refused.
-                _effects.Add(new SeriesEffect.Alarm(Forgery(record)));
+                _effects.Add(SeriesReplies.Forgery(_series, record));
                 return;
             }
 
             pending.ReplyTo = replyTo;
-            _effects.Add(new SeriesEffect.Answer(replyTo, new ContributionHeld { Key = contribution.Key, Record = contribution.Record }));
+            _effects.Add(SeriesReplies.Held(contribution, replyTo));
         }
         else
         {
@@ -297,7 +289,7 @@ internal sealed class SeriesState
         }
         catch (InvalidDataException)
         {
-            _effects.Add(Refusal(contribution, Fate.Undecodable, replyTo));
+            _effects.Add(SeriesReplies.Refuse(contribution, Fate.Undecodable, replyTo));
             return;
         }
 
@@ -400,47 +392,5 @@ internal sealed class SeriesState
     private SeriesWindow? FindAsked(long start, long ticket) =>
         _windows.TryGetValue(start, out var window) && window.Ticket == ticket ? window : null;
 
-    private void AnswerCommitted(SeriesWindow window, IEnumerable<PendingPart> parts)
-    {
-        foreach (var part in parts)
-        {
-            _effects.Add(new SeriesEffect.Answer(
-                part.ReplyTo, new ContributionSettled { Key = Key(window.Start), Record = part.Record.ToWire(), Fate = Fate.Committed }));
-        }
-    }
-
-    private void Answer(MergeContribution contribution, object replyTo, Fate fate) => _effects.Add(new SeriesEffect.Answer(
-        replyTo, new ContributionSettled { Key = contribution.Key, Record = contribution.Record, Fate = fate, Duplicate = true }));
-
-    private static SeriesEffect.Refuse Refusal(MergeContribution contribution, Fate fate, object replyTo, bool forged = false) => new(
-        new RefusePartRequest
-        {
-            Key = contribution.Key,
-            Part = new Contributor
-            {
-                Record = contribution.Record,
-                Requests = contribution.Totals?.Requests ?? 0,
-                ContentHash = contribution.ContentHash,
-            },
-            Fate = fate,
-        },
-        replyTo,
-        forged);
-
-    private SeriesEffect.Refuse Refusal(SeriesWindow window, PendingPart part, Fate fate) => new(
-        new RefusePartRequest
-        {
-            Key = Key(window.Start),
-            Part = new Contributor { Record = part.Record.ToWire(), Requests = part.Requests, ContentHash = part.Hash },
-            Fate = fate,
-        },
-        part.ReplyTo,
-        Forged: false);
-
-    private string SeriesName => TotalsMapper.FromWire(_series).ToString();
-
-    private string Forgery(RecordKey record) =>
-        $"record {record.Seq} of node {record.Node} came with two contents for {SeriesName}: is its spool a copy, or was it restored?";
-
-    private WindowKey Key(long start) => new() { Series = _series, Level = WindowLevel._10S, Start = start };
+    private WindowKey Key(long start) => SeriesReplies.Key(_series, start);
 }

@@ -12,6 +12,8 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
 
     public void Touch(long start) => _touched.Add(start);
 
+    public void Touch(IEnumerable<long> starts) => _touched.UnionWith(starts);
+
     /// <summary>Remembers the figures of a window that is let go.</summary>
     public void Keep(SeriesWindow window, HashSet<string> expected)
     {

@@ -96,13 +96,14 @@ internal sealed class SeriesWindow(long start, bool expectsLiveHosts)
         foreach (var part in state.Contributors)
         {
             var key = RecordKey.FromWire(part.Record);
-            var fate = part.Fate == Fate.Unspecified ? Fate.Committed : part.Fate;
-            _settled[key] = (part.ContentHash, fate);
-            if (fate == Fate.Committed)
-            {
-                _contributors.Add(key.Node);
-                _committedHosts.Add(key.Node);
-            }
+            _settled[key] = (part.ContentHash, Fate.Committed);
+            _contributors.Add(key.Node);
+            _committedHosts.Add(key.Node);
+        }
+
+        foreach (var part in state.Refused)
+        {
+            _settled[RecordKey.FromWire(part.Record)] = (part.ContentHash, part.Fate);
         }
 
         foreach (var floor in state.Floors)
@@ -248,7 +249,7 @@ internal sealed class SeriesWindow(long start, bool expectsLiveHosts)
 
     private void Backoff(DateTimeOffset now, SeriesRules rules)
     {
-        _backoff = _backoff < rules.RetryMin ? rules.RetryMin : TimeSpan.FromTicks(Math.Min(_backoff.Ticks * 2, rules.RetryMax.Ticks));
+        _backoff = rules.NextBackoff(_backoff);
         RetryAt = now + _backoff;
     }
 }

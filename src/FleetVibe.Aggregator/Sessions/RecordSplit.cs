@@ -21,6 +21,9 @@ internal static class RecordSplit
     /// <summary>Far above what a full histogram needs, and below what one message between members may hold.</summary>
     private const int MaxPartBytes = 256 * 1024;
 
+    // As the gateway takes them: what it cannot take would block a whole window.
+    private const int LongestName = 512;
+
     private const ulong MaxCount = 1_000_000_000_000_000;
 
     // 1 January of the year 3000.
@@ -60,8 +63,11 @@ internal static class RecordSplit
         : content.WindowStart is <= 0 or > LastStart || content.WindowStart % WindowClock.BaseSeconds != 0 ? $"no window starts at {content.WindowStart}"
         : null;
 
-    private static string? DefectOf(SeriesKey series) =>
-        series.Model.Length == 0 || series.Task.Length == 0 ? "a series without model or task" : null;
+    /// <summary>Why no series can have this name; null where one can.</summary>
+    public static string? DefectOf(SeriesKey series) =>
+        series.Model.Length == 0 || series.Task.Length == 0 ? "a series without model or task"
+        : Math.Max(series.Model.Length, Math.Max(series.Task.Length, series.Variant.Length)) > LongestName ? "a series with a name above 512 characters"
+        : null;
 
     private static string? DefectOf(WindowTotals totals)
     {

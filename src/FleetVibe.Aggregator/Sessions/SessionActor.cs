@@ -8,7 +8,7 @@ using Google.Protobuf;
 namespace FleetVibe.Aggregator.Sessions;
 
 /// <summary>One agent's stream: opens it with the node entity, splits records among the series, acknowledges what is durable.</summary>
-internal sealed class SessionActor : UntypedActor, IWithTimers
+internal sealed partial class SessionActor : UntypedActor, IWithTimers
 {
     private static readonly TimeSpan TickEvery = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan OpenAgainAfter = TimeSpan.FromSeconds(2);
@@ -249,6 +249,12 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
             return;
         }
 
+        if (record.Seq is 0 or > long.MaxValue || record.Floor > record.Seq)
+        {
+            Refuse(Refused.Types.Reason.Protocol, $"record {record.Seq} with the floor {record.Floor}: neither zero nor above 2^63, and no floor above its record");
+            return;
+        }
+
         if (_records.Count >= _context.Settings.Credits)
         {
             Refuse(Refused.Types.Reason.Protocol, $"more than {_context.Settings.Credits} records without acknowledgement");
@@ -296,7 +302,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private void Declare(IEnumerable<SeriesKey> series, IReadOnlyCollection<OpenWindow> open)
     {
         var windows = open.Where(window => window.Series is not null).ToLookup(window => window.Series);
-        foreach (var key in series.Distinct().Where(key => key.Model.Length > 0 && key.Task.Length > 0).Take(MaxSeries))
+        foreach (var key in series.Distinct().Where(key => RecordSplit.DefectOf(key) is null).Take(MaxSeries))
         {
             _context.Series.Tell(new DeclareHost { Series = key, Host = _hello.Node, Open = { windows[key].TakeLast(MaxOpenWindows) } });
         }
@@ -384,18 +390,4 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private DateTimeOffset Now => _context.Time.GetUtcNow();
 
     private long NowNs => UnixNanoseconds.Of(Now);
-
-    private sealed class TickDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
-    {
-        public static readonly TickDue Instance = new();
-    }
-
-    private sealed class FlushDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
-    {
-        public static readonly FlushDue Instance = new();
-    }
-
-    private sealed record GatewayAnswered(ulong Seq, int Part, Fate Fate) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
-
-    private sealed record GatewayFailed(ulong Seq, int Part) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 }

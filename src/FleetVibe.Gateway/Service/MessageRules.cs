@@ -11,6 +11,9 @@ internal static class MessageRules
     private const int LongestName = 512;
     private const int MostHosts = 100_000;
 
+    // A refusal must not itself be refused, or its record is offered for ever; the counters must hold the sum of many.
+    private const ulong MostRefusedRequests = 1_000_000_000_000_000;
+
     internal static int SecondsOf(WindowLevel level) => level switch
     {
         WindowLevel._10S => 10,
@@ -23,8 +26,7 @@ internal static class MessageRules
     internal static void RequireSeries(SeriesKey? series)
     {
         Require(series is not null, "series is missing");
-        Require(series!.Model.Length is > 0 and <= LongestName, "series.model is empty or too long");
-        Require(series.Task.Length <= LongestName && series.Variant.Length <= LongestName, "series.task or series.variant is too long");
+        Require(series!.Model.Length > 0, "series.model is empty");
     }
 
     internal static void RequireWindow(WindowKey? key)
@@ -79,7 +81,9 @@ internal static class MessageRules
     internal static void RequireRefusal(RefusePartRequest request)
     {
         Require(request.Key?.Series is not null, "key is missing");
-        RequirePart(request.Part);
+        Require(request.Part is not null, "part is missing");
+        RequireRecord(request.Part!.Record);
+        request.Part.Requests = Math.Min(request.Part.Requests, MostRefusedRequests);
         Require(request.Fate is Fate.Late or Fate.Future or Fate.Undecodable, $"{request.Fate} is not a refusal");
     }
 

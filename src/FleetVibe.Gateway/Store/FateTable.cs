@@ -25,7 +25,7 @@ internal static class FateTable
         InstanceTable.Raise(database, instance, floor: 0, part.Record.Seq);
     }
 
-    /// <summary>Adds to a window's state the parts that have their fate in it.</summary>
+    /// <summary>Adds to a window's state the parts that have their fate in it, the refused ones too.</summary>
     internal static void AddPartsTo(SqliteDatabase database, WindowState state, long series)
     {
         using var rows = database.Query(
@@ -45,14 +45,13 @@ internal static class FateTable
                 Seq = (ulong)rows.GetInt64(2),
             };
             var hash = unchecked((ulong)rows.GetInt64(4));
-            var fate = (Fate)rows.GetInt64(5);
-            if (fate == Fate.Committed)
+            if ((Fate)rows.GetInt64(5) is var fate and not Fate.Committed)
             {
-                state.Contributors.Add(new Contributor { Record = record, Requests = (ulong)rows.GetInt64(3), ContentHash = hash });
+                state.Refused.Add(new SettledPart { Record = record, Fate = fate, ContentHash = hash });
             }
             else
             {
-                state.Refused.Add(new SettledPart { Record = record, Fate = fate, ContentHash = hash });
+                state.Contributors.Add(new Contributor { Record = record, Requests = (ulong)rows.GetInt64(3), ContentHash = hash });
             }
         }
     }

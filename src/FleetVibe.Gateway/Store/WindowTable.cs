@@ -53,7 +53,7 @@ internal static class WindowTable
             state.Final = window.Final;
             state.Backfilled = window.Backfilled;
             FateTable.AddPartsTo(database, state, series);
-            var nodes = window.Hosts.Concat(window.ExpectedHosts).Concat(state.Refused.Select(p => p.Record.Node));
+            var nodes = window.Hosts.Concat(window.ExpectedHosts).Concat(state.Contributors.Select(p => p.Record.Node)).Concat(state.Refused.Select(p => p.Record.Node));
             state.Floors.Add(InstanceTable.FloorsOf(database, nodes.Distinct(StringComparer.Ordinal)));
         }
 

@@ -15,6 +15,18 @@ internal sealed class WorkQueue<T>(TimeProvider clock, int capacity) : IDisposab
     private bool _wake;
     private bool _closed;
 
+    /// <summary>Whether <see cref="Take"/> would find work without waiting.</summary>
+    internal bool IsDue
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _wake;
+            }
+        }
+    }
+
     /// <summary>False where the queue is full or closed.</summary>
     internal bool TryAdd(T item, bool deferrable)
     {

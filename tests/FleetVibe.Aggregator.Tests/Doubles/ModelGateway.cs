@@ -13,7 +13,7 @@ namespace FleetVibe.Aggregator.Tests.Doubles;
 internal sealed class ModelGateway
 {
     private readonly Dictionary<(SeriesKey, long), WindowState> _windows = [];
-    private readonly Dictionary<(RecordKey Record, SeriesKey Series), (Contributor Part, long Start)> _fates = [];
+    private readonly Dictionary<(RecordKey Record, SeriesKey Series), (Contributor Part, Fate Fate, long Start)> _fates = [];
 
     /// <summary>Part of the mutant nocas: the revision is not checked.</summary>
     public bool SkipsRevision { get; init; }
@@ -37,7 +37,7 @@ internal sealed class ModelGateway
 
     public IReadOnlyDictionary<(SeriesKey Series, long Start), WindowState> Windows => _windows;
 
-    public Fate? FateOf(RecordKey record, SeriesKey series) => _fates.TryGetValue((record, series), out var fate) ? fate.Part.Fate : null;
+    public Fate? FateOf(RecordKey record, SeriesKey series) => _fates.TryGetValue((record, series), out var fate) ? fate.Fate : null;
 
     public int Fates => _fates.Count;
 
@@ -45,8 +45,18 @@ internal sealed class ModelGateway
     {
         var state = _windows.TryGetValue((key.Series, key.Start), out var found) ? found.Clone() : new WindowState { Key = key, Totals = new WindowTotals() };
         state.Contributors.Clear();
-        state.Contributors.AddRange(_fates.Where(entry => entry.Key.Series.Equals(key.Series) && entry.Value.Start == key.Start)
-            .Select(entry => entry.Value.Part));
+        foreach (var (part, fate, _) in _fates.Where(entry => entry.Key.Series.Equals(key.Series) && entry.Value.Start == key.Start).Select(entry => entry.Value))
+        {
+            if (fate == Fate.Committed)
+            {
+                state.Contributors.Add(part);
+            }
+            else
+            {
+                state.Refused.Add(new SettledPart { Record = part.Record, Fate = fate, ContentHash = part.ContentHash });
+            }
+        }
+
         state.Horizon = Horizon;
         state.LogId = LogId;
         return state;
@@ -77,7 +87,7 @@ internal sealed class ModelGateway
         {
             foreach (var part in request.Added)
             {
-                _fates.TryAdd((RecordKey.FromWire(part.Record), key.Series), Tag(part, Fate.Late, key.Start));
+                _fates.TryAdd((RecordKey.FromWire(part.Record), key.Series), (part, Fate.Late, key.Start));
             }
 
             return new CommitReply { Outcome = CommitReply.Types.Outcome.Late };
@@ -102,7 +112,7 @@ internal sealed class ModelGateway
 
         foreach (var part in request.Added)
         {
-            _fates[(RecordKey.FromWire(part.Record), key.Series)] = Tag(part, Fate.Committed, key.Start);
+            _fates[(RecordKey.FromWire(part.Record), key.Series)] = (part, Fate.Committed, key.Start);
         }
 
         Commits++;
@@ -122,15 +132,15 @@ internal sealed class ModelGateway
     public RefusePartReply Refuse(RefusePartRequest request)
     {
         var key = (RecordKey.FromWire(request.Part.Record), request.Key.Series);
-        _fates.TryAdd(key, Tag(request.Part, request.Fate, request.Key.Start));
-        return new RefusePartReply { Fate = _fates[key].Part.Fate };
+        _fates.TryAdd(key, (request.Part, request.Fate, request.Key.Start));
+        return new RefusePartReply { Fate = _fates[key].Fate };
     }
 
     /// <summary>Merges what was committed of a window from the truth, in another order than it came.</summary>
     public byte[] Remerge(WindowKey key, Func<RecordKey, SeriesTotals> truth)
     {
         var totals = new SeriesTotals();
-        foreach (var part in Load(key).Contributors.Where(part => part.Fate == Fate.Committed).Select(part => RecordKey.FromWire(part.Record))
+        foreach (var part in Load(key).Contributors.Select(part => RecordKey.FromWire(part.Record))
             .OrderBy(record => ((record.Seq * 2654435761) + (ulong)record.Node.Length) % 1009))
         {
             totals.Merge(truth(part));
@@ -163,12 +173,5 @@ internal sealed class ModelGateway
     {
         LostSwaps++;
         return new CommitReply { Outcome = CommitReply.Types.Outcome.Lost };
-    }
-
-    private static (Contributor Part, long Start) Tag(Contributor part, Fate fate, long start)
-    {
-        var tagged = part.Clone();
-        tagged.Fate = fate;
-        return (tagged, start);
     }
 }

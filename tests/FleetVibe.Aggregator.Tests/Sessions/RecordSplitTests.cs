@@ -64,7 +64,12 @@ public class RecordSplitTests
     [Theory]
     [InlineData("", "task")]
     [InlineData("model", "")]
-    public void A_series_needs_model_and_task(string model, string task)
+    public void A_series_needs_model_and_task(string model, string task) => Refused(model, task);
+
+    [Fact]
+    public void A_name_that_the_gateway_cannot_take_is_undecodable() => Refused(new string('m', 513), "task");
+
+    private static void Refused(string model, string task)
     {
         var record = Wire.NewRecord(1, 1000, 3, new SeriesKey { Model = model, Task = task });
         Assert.NotNull(Assert.Single(RecordSplit.Split(record.Content)).Defect);

@@ -116,6 +116,19 @@ public class SessionActorTests : VirtualTimeKit
         await Ended();
     }
 
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1ul << 63, 1)]
+    [InlineData(5, 6)]
+    public async Task A_sequence_that_cannot_be_ends_the_stream(ulong seq, ulong floor)
+    {
+        await Open();
+        var record = Wire.NewRecord(seq, 999_970, 3);
+        record.Floor = floor;
+        Say(new AgentMessage { Record = record });
+        Assert.Equal(Refused.Types.Reason.Protocol, (await Heard()).Refused.Reason);
+    }
+
     [Fact]
     public async Task A_record_that_is_repeated_takes_no_credit()
     {

@@ -144,10 +144,12 @@ public sealed class CommitModelTests
             {
                 var state = await _test.Log.LoadWindowAsync(KeyOf(index));
                 Assert.Equal((window.Revision, window.Requests), (state.Revision, state.Totals.Requests));
+                var committed = state.Contributors.ToList();
+                Assert.Equal(window.Contributors.Order(), committed.Select(c => (NodeOf(c), (int)c.Record.Seq)).Order());
                 Assert.Equal(
-                    window.Contributors.Order(),
-                    state.Contributors.Select(c => (NodeOf(c), (int)c.Record.Seq)).Order());
-                Assert.Equal(state.Totals.Requests, state.Contributors.Aggregate(0UL, (sum, c) => sum + c.Requests));
+                    _fates.Where(f => f.Value == (Fate.Undecodable, index)).Select(f => f.Key).Order(),
+                    state.Refused.Where(c => c.Fate == Fate.Undecodable).Select(c => (NodeOf(c.Record), (int)c.Record.Seq)).Order());
+                Assert.Equal(state.Totals.Requests, committed.Aggregate(0UL, (sum, c) => sum + c.Requests));
             }
 
             await _test.CheckLedgerAsync();
@@ -279,7 +281,9 @@ public sealed class CommitModelTests
 
         private static WindowKey KeyOf(int window) => TestLog.Window(TestLog.Start - 10 * window);
 
-        private static int NodeOf(Contributor part) => int.Parse(part.Record.Node.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
+        private static int NodeOf(Contributor part) => NodeOf(part.Record);
+
+        private static int NodeOf(RecordId record) => int.Parse(record.Node.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
 
         private static string NameOf(int node) => FormattableString.Invariant($"gpu-{node}");
 

@@ -13,6 +13,9 @@ namespace FleetVibe.Agent.Sources.JsonLog;
 internal sealed class JsonLogActor : UntypedActor, IWithTimers
 {
     private const string PollTimer = "poll";
+
+    // So many bad lines and not one good one: this is the wrong file, or its fields are named wrongly.
+    private const long UnreadableAfter = 10;
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(1);
 
     private readonly JsonLogSourceSettings settings;
@@ -20,6 +23,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private readonly TimeProvider time;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly SkipCounts skipped = new();
+    private readonly SkipCounts skippedEver = new();
 
     private StartSource? start;
     private LogTailer? tailer;
@@ -32,8 +36,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     // What happened since the last status.
     private ErrorClass? error;
     private string errorText = "";
-    private long requests;
     private TimeSpan readTime;
+
+    private bool hasReadRequest;
 
     // What was last told to the person who reads the log.
     private string toldState = "";
@@ -132,9 +137,10 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         isReading = false;
         isMoreThere = batch.IsFull;
         (error, errorText) = (batch.Error, batch.ErrorText);
-        requests += batch.Requests.Count;
+        hasReadRequest |= batch.Requests.Count > 0;
         readTime += batch.Duration;
         skipped.Add(batch.Skipped);
+        skippedEver.Add(batch.Skipped);
         foreach (var note in batch.Notes)
         {
             log.Info("{Note}", note);
@@ -212,17 +218,17 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private CollectionStatus TakeStatus()
     {
-        if (error is null && requests == 0 && skipped.Total > 0)
+        var (state, text) = (error, errorText);
+        if (state is null && !hasReadRequest && skippedEver.Total >= UnreadableAfter)
         {
-            error = ErrorClass.WrongContent;
-            errorText = $"{settings.Path}: no line could be read ({skipped}); check the source's `fields` and `model`";
+            state = ErrorClass.WrongContent;
+            text = $"{settings.Path}: not one line could be read so far ({skippedEver}); check the source's `path`, `fields` and `model`";
         }
 
-        TellState(error, errorText);
+        TellState(state, text);
         TellSkips();
-        var status = new CollectionStatus(time.GetUtcNow(), error, errorText, readTime, skipped.Total, 0);
+        var status = new CollectionStatus(time.GetUtcNow(), state, text, readTime, skipped.Total, 0);
         skipped.Clear();
-        requests = 0;
         readTime = TimeSpan.Zero;
         return status;
     }

@@ -82,16 +82,44 @@ public sealed class JsonLogActorTests : TestKit
     }
 
     [Fact]
-    public async Task A_log_of_which_no_line_can_be_read_is_not_healthy()
+    public async Task A_log_of_which_no_line_could_ever_be_read_is_not_healthy()
     {
-        log.Write("{\"timestamp\":1763964000}\nplain text\n");
-        var source = await StartAsync(log.Settings with { Model = null });
+        var settings = log.Settings with { Model = null };
+        log.Write(string.Concat(Enumerable.Repeat("{\"timestamp\":1763964000}\n", 7)) + "plain text\nplain text\n");
+        var source = await StartAsync(settings);
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        Assert.Null((await StatusAsync(source)).Error);
+
+        log.Write("plain text\n");
+        await PollAsync(source);
         await accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         var status = await StatusAsync(source);
         Assert.Equal(ErrorClass.WrongContent, status.Error);
-        Assert.Contains("1 not_json", status.ErrorText, StringComparison.Ordinal);
-        Assert.Contains("1 model_missing", status.ErrorText, StringComparison.Ordinal);
+        Assert.Contains("7 model_missing, 3 not_json", status.ErrorText, StringComparison.Ordinal);
+
+        log.Write("{\"timestamp\":1763964000,\"model\":\"m\"}\n");
+        await PollAsync(source);
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        Assert.Null((await StatusAsync(source)).Error);
+    }
+
+    [Fact]
+    public async Task It_reads_nothing_while_a_status_is_folded()
+    {
+        var source = await StartAsync();
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        source.Tell(CollectDue.Instance);
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        log.WriteLines(1);
+        await PollAsync(source);
+        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        source.Tell(ReportFolded.Instance);
+        await PollAsync(source);
+        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Requests);
     }
 
     [Fact]
