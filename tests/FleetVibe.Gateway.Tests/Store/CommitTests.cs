@@ -71,6 +71,29 @@ public sealed class CommitTests : IDisposable
         Assert.Equal((2UL, 0UL, 0UL, 3UL), (node.Committed, node.Late, node.Future, node.Undecodable));
     }
 
+    [Fact]
+    public async Task A_loaded_window_names_its_hosts_and_what_was_refused_of_it()
+    {
+        await _test.CommitAsync(0, TestLog.Totals(5), TestLog.Part(1, 3), TestLog.Part(2, 1), TestLog.Part(1, 1, "gpu-2", 2));
+        await _test.Log.RefusePartAsync(new RefusePartRequest { Key = TestLog.Window(), Part = TestLog.Part(9, 7, "gpu-3", 3), Fate = Fate.Future });
+
+        var state = await _test.Log.LoadWindowAsync(TestLog.Window());
+
+        Assert.Equal(["gpu-1", "gpu-2"], state.Hosts);
+        Assert.Equal(("gpu-3", 7UL, Fate.Future), Assert.Single(state.Refused) is var part ? (part.Record.Node, part.Requests, part.Fate) : default);
+    }
+
+    [Fact]
+    public async Task A_node_says_how_many_spools_brought_its_records()
+    {
+        await _test.AdmitAsync("gpu-1", instance: 3);
+        await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));
+        Assert.Equal(1U, Assert.Single((await _test.Log.StatusAsync()).Nodes).Spools);
+
+        await _test.CommitAsync(1, TestLog.Totals(5), TestLog.Part(1, 2, instance: 2));
+        Assert.Equal(2U, Assert.Single((await _test.Log.StatusAsync()).Nodes).Spools);
+    }
+
     [Theory]
     [InlineData(7)]
     [InlineData(5)]

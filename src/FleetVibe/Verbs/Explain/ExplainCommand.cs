@@ -74,7 +74,7 @@ internal static class ExplainCommand
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
         {
-            await error.WriteLineAsync($"fleetvibe: {WindowText.NameOf(series)}: {e.Status.Detail}; the newest windows are open until their grace has passed, and --model, --task and --variant must be as in the points");
+            await error.WriteLineAsync($"fleetvibe: {WindowText.NameOf(series)}: {e.Status.Detail}; a window is committed some seconds after its end, and names must be as the points have them");
             return ExitCodes.VerdictFailed;
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
