@@ -54,6 +54,7 @@ public sealed class ThreeMembersTests : IAsyncLifetime, IDisposable
             Assert.All(agents, agent => Assert.Equal(0, agent.Refused));
             await Until(() => _members.All(member => View(member).MembersUp == 2));
             Assert.NotSame(owner, await OwnerOf(Wire.Series));
+            Assert.Equal(["a", "b"], (await Explain(_members[0])).Window.Hosts.Order(StringComparer.Ordinal));
             await Until(async () => (await Ask(_members[0])) is { Members.Count: 2, Nodes.Count: 2, Series.Count: 1, Gateway: not null });
         }
         finally
@@ -143,6 +144,14 @@ public sealed class ThreeMembersTests : IAsyncLifetime, IDisposable
         var peer = new PeerSettings { Addresses = [AddressOf(member)] };
         using var channel = GrpcPeer.CreateChannel(peer.Addresses[0], peer);
         return await new FleetQuery.FleetQueryClient(channel).GetFleetAsync(new GetFleetRequest());
+    }
+
+    private async Task<ExplainWindowReply> Explain(WebApplication member)
+    {
+        var peer = new PeerSettings { Addresses = [AddressOf(member)] };
+        using var channel = GrpcPeer.CreateChannel(peer.Addresses[0], peer);
+        var start = _gateway.Look(model => model.Windows.Keys.First().Start);
+        return await new FleetQuery.FleetQueryClient(channel).ExplainWindowAsync(new ExplainWindowRequest { Series = Wire.Series, At = start + 9 });
     }
 
     private static ClusterView View(WebApplication member) => member.Services.GetRequiredService<ClusterView>();
