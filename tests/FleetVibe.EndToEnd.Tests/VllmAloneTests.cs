@@ -47,8 +47,17 @@ public class VllmAloneTests
         Assert.Equal(truth.Count, telegraf.Sum("vibe_fleet", "requests"));
         Assert.Equal(truth.InputTokens, telegraf.Sum("vibe_fleet", "input_tokens"));
         Assert.Equal(truth.OutputTokens, telegraf.Sum("vibe_fleet", "output_tokens"));
-        // A scrape's requests stand in the window that holds the middle of its span, so the truth of one window is not that
-        // of the clock: over the run, what is below lo and above hi of the windows bounds how far each percentile can be.
+        // A scrape's requests stand in the window that holds the middle of its span, so single windows are not those of the
+        // clock; over the merged windows of the run they are the same requests.
+        var run = CommitLogFile.MergedResponseTime(Path.Combine(folder.Path, "data"));
+        Assert.Equal(truth.Count, run.Count);
+        for (var permille = 1; permille <= 1000; permille++)
+        {
+            var (exact, bounds) = (truth.DurationPercentileMs(permille)!.Value / 1e3, run.Quantile(permille)!.Value);
+            Assert.True(bounds.Low <= exact, $"{permille} permille: the truth {exact} s is below {bounds}");
+            Assert.True(bounds.High is null || exact <= bounds.High, $"{permille} permille: the truth {exact} s is above {bounds}");
+        }
+
         foreach (var window in Windows(telegraf).Where(w => w.Integer("requests") > 0))
         {
             Assert.Equal("bucket", window.Text("precision"));
