@@ -9,6 +9,7 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
 
     // Some milliseconds: commits that come meanwhile wait no longer.
     private const int RollUpsInOneTurn = 16;
+    private const long RollUpReserveBytes = 1 << 20;
 
     // Contributors are listed from the fates; a window that may still get parts keeps them.
     private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
@@ -109,7 +110,7 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
         Writer.RunAsync(db => PointsTransaction.PutOwn(db, host, windowStart, Identity.Generation, _clock.GetUtcNow()));
 
     public async Task<RollUpTurn> RollUpAsync() => await ReadAsync(db => RollUpMarks.AnyDue(db, _clock.GetUtcNow()))
-        ? await Writer.RunAsync(db => RollUpTransaction.Run(db, Identity, _clock.GetUtcNow(), RollUpsInOneTurn))
+        ? await Writer.RunAsync(RollUp)
         : default;
 
     public Task<bool> MaintainAsync() => Writer.RunAsync(db =>
@@ -161,6 +162,20 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
         }
 
         return points;
+    }
+
+    // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
+    private RollUpTurn RollUp(SqliteDatabase database)
+    {
+        LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        try
+        {
+            return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
+        }
+        finally
+        {
+            LimitSize(database, _settings.StoreMaxBytes);
+        }
     }
 
     /// <summary>Finishes what waits and closes the file.</summary>
