@@ -23,7 +23,7 @@ internal static class EffectiveText
             foreach (var value in values)
             {
                 var line = $"{value.Key.Name} = {value.Key.Type.Show(value.Value)}";
-                text.Append(line.PadRight(CommentColumn)).Append(" # ").Append(value.Origin?.ToString() ?? "default").Append('\n');
+                text.Append(line.PadRight(CommentColumn)).Append(" # ").Append(value.Why ?? value.Origin?.ToString() ?? "default").Append('\n');
             }
         }
 

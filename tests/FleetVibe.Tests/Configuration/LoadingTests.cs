@@ -126,6 +126,8 @@ public class LoadingTests
         var shown = EffectiveText.Of(Loading.Load(Samples.AllInOne, ("FLEETVIBE__agent__grace", "3s")).Sections);
 
         Assert.Contains("name = \"gpu-node-01\"                                     # fleetvibe.toml:2:8", shown, StringComparison.Ordinal);
+        Assert.Contains("listen = \"127.0.0.1:0\"                                   # everything that connects is in this process", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("rotate_wait", shown[shown.IndexOf("kind = \"vllm\"", StringComparison.Ordinal)..], StringComparison.Ordinal);
         Assert.Contains("interval = \"10s\"                                         # default", shown, StringComparison.Ordinal);
         Assert.Contains("grace = \"3s\"                                             # environment variable FLEETVIBE__agent__grace", shown, StringComparison.Ordinal);
     }

@@ -79,6 +79,7 @@ internal static class RoleBinders
             reader.Findings.Error(section.OriginOf(key), $"{key} has no effect without listen: everything that connects to {section.Header} is in this file, so it opens no port for others. Write listen, or take {key} out");
         }
 
+        section.Override("listen", ListenAddress.Ephemeral, "everything that connects is in this process");
         return Local();
     }
 

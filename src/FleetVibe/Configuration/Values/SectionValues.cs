@@ -4,7 +4,8 @@ namespace FleetVibe.Configuration.Values;
 
 /// <summary>A value in force.</summary>
 /// <param name="Origin">Null where it is the default.</param>
-internal sealed record KeyValue(KeySpec Key, object Value, Origin? Origin);
+/// <param name="Why">Why it is neither what was written nor the default.</param>
+internal sealed record KeyValue(KeySpec Key, object Value, Origin? Origin, string? Why = null);
 
 /// <summary>One section as it is in force: every value read, checked and typed.</summary>
 internal sealed class SectionValues
@@ -30,8 +31,8 @@ internal sealed class SectionValues
     /// <summary>In brackets, one or two.</summary>
     public string Header => Spec.IsList ? $"[[{Path}]]" : $"[{Path}]";
 
-    /// <summary>In the order of the schema.</summary>
-    public IEnumerable<KeyValue> All => Spec.Keys.Where(k => _values.ContainsKey(k.Name)).Select(k => _values[k.Name]);
+    /// <summary>In the order of the schema, without what this kind of source or this dialect does not read.</summary>
+    public IEnumerable<KeyValue> All => Spec.Keys.Where(k => _values.ContainsKey(k.Name) && IsRead(k)).Select(k => _values[k.Name]);
 
     /// <summary>Whether the user wrote the key, even if what was written is wrong.</summary>
     public bool IsWritten(string key) => _written.Contains(key);
@@ -56,7 +57,13 @@ internal sealed class SectionValues
     public IReadOnlyDictionary<string, string> Map(string key) =>
         (Find<IReadOnlyDictionary<string, object>>(key) ?? new Dictionary<string, object>()).ToDictionary(p => p.Key, p => (string)p.Value, StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>What stands in for a default where other sections decide.</summary>
+    public void Override(string key, object value, string why) => Set(new KeyValue(Spec.Key(key)!, value, null, why));
+
     public void Set(KeyValue value) => _values[value.Key.Name] = value;
 
     public void MarkWritten(string key) => _written.Add(key);
+
+    private bool IsRead(KeySpec key) =>
+        key.OnlyFor.Count == 0 || (Spec.Keys.FirstOrDefault(k => k.Name is "kind" or "dialect") is { } variety && key.OnlyFor.Contains(Find<string>(variety.Name)));
 }

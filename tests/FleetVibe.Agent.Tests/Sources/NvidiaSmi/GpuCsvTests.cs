@@ -99,10 +99,11 @@ public sealed class GpuCsvTests
         Assert.True(csv.Read("0, GPU-1, 0x0000000000000040", Now)!.Throttled);
     }
 
-    [Fact]
-    public void Recordings_of_real_drivers_are_read_where_they_are_at_hand()
+    [RecordingFact]
+    public void Recordings_of_real_drivers_are_read()
     {
-        foreach (var path in Captures())
+        Assert.NotEmpty(Recorded());
+        foreach (var path in Recorded())
         {
             var lines = File.ReadAllLines(path).Where(line => line.Length > 0).ToList();
             var csv = GpuCsv.FromHeader(lines[0]);
@@ -117,21 +118,5 @@ public sealed class GpuCsvTests
 
     private static GpuSample? Read(string row) => GpuCsv.FromHeader(Header)!.Read(row, Now);
 
-    private static string[] Captures()
-    {
-        var folder = Environment.GetEnvironmentVariable("FLEETVIBE_CAPTURES") ?? Path.Combine(RepositoryRoot(), "..", "shared", "captures");
-        var recordings = Path.Combine(folder, "gpu", "nvidia-smi", "split");
-        return Directory.Exists(recordings) ? Directory.GetFiles(recordings, "*query-gpu.csv") : [];
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder.Parent is { } parent && !File.Exists(Path.Combine(folder.FullName, "FleetVibe.sln")))
-        {
-            folder = parent;
-        }
-
-        return folder.FullName;
-    }
+    private static string[] Recorded() => Directory.GetFiles(Path.Combine(Recordings.Folder!, "gpu", "nvidia-smi", "split"), "*query-gpu.csv");
 }
