@@ -108,6 +108,26 @@ public sealed class RollUpLogTests : IDisposable
     }
 
     [Fact]
+    public async Task A_roll_up_is_not_final_while_a_part_of_it_waits_to_be_made()
+    {
+        _test.Clock.Advance(TimeSpan.FromHours(2));
+        await CommitAsync(Hour, 0, 3, final: true);
+        await TurnAsync();
+        _test.Clock.Advance(TimeSpan.FromSeconds(1));
+        await CommitAsync(Hour + 60, 0, 4, final: true);
+        await TurnAsync();
+        var early = await FindAsync(WindowLevel._5M, Hour);
+        Assert.Equal((3UL, false), (early.Totals.Requests, early.Final));
+
+        await LaterAsync(60);
+
+        var late = await FindAsync(WindowLevel._5M, Hour);
+        Assert.Equal((7UL, true), (late.Totals.Requests, late.Final));
+
+        Task<RollUpTurn> TurnAsync() => _test.Log.Writer.RunAsync(db => RollUpTransaction.Run(db, _test.Log.Identity, _test.Clock.GetUtcNow(), 1));
+    }
+
+    [Fact]
     public async Task A_roll_up_is_made_at_most_once_in_its_interval()
     {
         await CommitAsync(Hour, 0, 3);
