@@ -32,15 +32,15 @@ public class FirstContactTests
 
         await using var binary = Binary.Start("run", Trusting(node), "run", "--config", config);
         await Eventually.Holds(
-            () => telegraf.Sum("vibe_fleet", "output_tokens") > 0, TimeSpan.FromMinutes(2), () => $"no tokens:\n{binary.Output}");
+            () => telegraf.FleetSum("output_tokens") > 0, TimeSpan.FromMinutes(2), () => $"no tokens:\n{binary.Output}");
         await node.StopTrafficAsync();
         var truth = Truth.Read(node.TruthPath);
         await Eventually.Holds(
-            () => telegraf.Sum("vibe_fleet", "output_tokens") >= truth.OutputTokens, TimeSpan.FromMinutes(1), () => $"too few tokens:\n{binary.Output}");
+            () => telegraf.FleetSum("output_tokens") >= truth.OutputTokens, TimeSpan.FromMinutes(1), () => $"too few tokens:\n{binary.Output}");
 
-        Assert.Equal(truth.OutputTokens, telegraf.Sum("vibe_fleet", "output_tokens"));
-        Assert.Equal(truth.InputTokens, telegraf.Sum("vibe_fleet", "input_tokens"));
-        Assert.Equal(truth.Errors, telegraf.Sum("vibe_fleet", "errors"));
+        Assert.Equal(truth.OutputTokens, telegraf.FleetSum("output_tokens"));
+        Assert.Equal(truth.InputTokens, telegraf.FleetSum("input_tokens"));
+        Assert.Equal(truth.Errors, telegraf.FleetSum("errors"));
         Assert.All(
             telegraf.Points("vibe_fleet"),
             point => Assert.Equal(("vibethinker-1.5b", "algorithm_reasoning"), (point.Tags["model"], point.Tags["task"])));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using FleetVibe.Verbs.Check;
 using FleetVibe.Verbs.Demo;
+using FleetVibe.Verbs.Replay;
 using FleetVibe.Verbs.Run;
 using FleetVibe.Verbs.Simulate;
 
@@ -31,6 +32,7 @@ internal static class CommandLine
     {
         RunCommand.Create(),
         CheckCommand.Create(),
+        ReplayCommand.Create(),
         SimulateCommand.Create(),
         DemoCommand.Create(),
     };
