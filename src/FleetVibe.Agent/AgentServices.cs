@@ -17,7 +17,6 @@ public static class AgentServices
           coordinated-shutdown.run-by-clr-shutdown-hook = off
           coordinated-shutdown.exit-clr = off
           scheduler.tick-duration = 50ms
-          stdout-loglevel = ERROR
         }
         """;
 

@@ -28,6 +28,7 @@ public static class GatewayRegistration
         services.AddSingleton<IOutbox>(provider => provider.GetRequiredService<SqliteCommitLog>());
         services.AddSingleton<DeliveryStatus>();
         services.AddHostedService<Housekeeping>();
+        services.AddHostedService<RollUpLoop>();
         services.AddHostedService(provider => new Deliverer(
             provider.GetRequiredService<IOutbox>(),
             settings.Telegraf,

@@ -1,4 +1,5 @@
 global using FleetVibe.Gateway.Outbox;
 global using FleetVibe.Gateway.Points;
+global using FleetVibe.Gateway.RollUps;
 global using FleetVibe.Gateway.Store;
 global using FleetVibe.Protocol.V1;

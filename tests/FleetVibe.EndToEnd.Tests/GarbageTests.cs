@@ -71,7 +71,7 @@ public class GarbageTests
     }
 
     private static long Requests(SimulatedTelegraf telegraf) =>
-        telegraf.Sum("vibe_fleet", "requests", p => p.Tags["model"] == "vibethinker-1.5b" && p.Tags["task"] == "algorithm_reasoning");
+        telegraf.FleetSum("requests", p => p.Tags["model"] == "vibethinker-1.5b" && p.Tags["task"] == "algorithm_reasoning");
 
     private static IEnumerable<StoredPoint> Target(SimulatedTelegraf telegraf, SimulatedNode node) =>
         telegraf.Points("vibe_target").Where(p => p.Tags["target"] == node.Settings.Name);

@@ -46,7 +46,7 @@ public class KillTests
         try
         {
             // What was rotated away before an agent first saw a log was never its own: the kills begin after the first commit.
-            while (!telegraf.Points("vibe_fleet").Any())
+            while (!telegraf.Windows().Any())
             {
                 await WriteForAsync(node, TimeSpan.FromSeconds(1), random);
             }
@@ -74,7 +74,7 @@ public class KillTests
             Assert.Equal(truth.OutputTokens, Fleet(telegraf, "output_tokens"));
             foreach (var (start, requests) in truth.ByWindow())
             {
-                Assert.Equal(requests.Count, telegraf.Sum("vibe_fleet", "requests", p => p.UnixSeconds == start));
+                Assert.Equal(requests.Count, telegraf.FleetSum("requests", p => p.UnixSeconds == start));
             }
 
             Assert.Empty(telegraf.Violations);
@@ -85,7 +85,7 @@ public class KillTests
         }
     }
 
-    private static long Fleet(SimulatedTelegraf telegraf, string field) => telegraf.Sum("vibe_fleet", field);
+    private static long Fleet(SimulatedTelegraf telegraf, string field) => telegraf.FleetSum(field);
 
     private static async Task WriteForAsync(SimulatedNode node, TimeSpan span, Random random)
     {

@@ -42,9 +42,9 @@ public class RolesApartTests
 
         await Eventually.Holds(() => WholeWindows(telegraf) >= 2, TimeSpan.FromMinutes(2), () => $"no two windows of all three nodes:\n{Said()}");
         await aggregators[1].KillAsync();
-        var before = telegraf.Points("vibe_fleet").Max(p => p.UnixSeconds);
+        var before = telegraf.Windows().Max(p => p.UnixSeconds);
         await Eventually.Holds(
-            () => telegraf.Points("vibe_fleet").Any(p => p.UnixSeconds >= before + 30 && p.Integer("contributors") == 3),
+            () => telegraf.Windows().Any(p => p.UnixSeconds >= before + 30 && p.Integer("contributors") == 3),
             TimeSpan.FromMinutes(2),
             () => $"no window of all three nodes after the kill:\n{Said()}");
         foreach (var node in simulated)
@@ -54,17 +54,17 @@ public class RolesApartTests
 
         var truth = Truth.Read(truthPath);
         await Eventually.Holds(
-            () => telegraf.Sum("vibe_fleet", "requests") >= truth.Count,
+            () => telegraf.FleetSum("requests") >= truth.Count,
             TimeSpan.FromMinutes(2),
-            () => $"Telegraf holds {telegraf.Sum("vibe_fleet", "requests")} of {truth.Count}:\n{Said()}");
+            () => $"Telegraf holds {telegraf.FleetSum("requests")} of {truth.Count}:\n{Said()}");
 
-        Assert.Equal(truth.Count, telegraf.Sum("vibe_fleet", "requests"));
-        Assert.Equal(truth.Errors, telegraf.Sum("vibe_fleet", "errors"));
-        Assert.Equal(truth.OutputTokens, telegraf.Sum("vibe_fleet", "output_tokens"));
+        Assert.Equal(truth.Count, telegraf.FleetSum("requests"));
+        Assert.Equal(truth.Errors, telegraf.FleetSum("errors"));
+        Assert.Equal(truth.OutputTokens, telegraf.FleetSum("output_tokens"));
         var averagesThatMiss = 0;
         foreach (var (start, requests) in truth.ByWindow())
         {
-            var window = Assert.Single(telegraf.Points("vibe_fleet"), p => p.UnixSeconds == start);
+            var window = Assert.Single(telegraf.Windows(), p => p.UnixSeconds == start);
             Assert.Equal(requests.Count, window.Integer("requests"));
             foreach (var (permille, field) in Percentiles.ResponseTime)
             {
@@ -85,5 +85,5 @@ public class RolesApartTests
     }
 
     private static int WholeWindows(SimulatedTelegraf telegraf) =>
-        telegraf.Points("vibe_fleet").Count(p => p.Integer("contributors") == 3 && p.Integer("requests") > 0);
+        telegraf.Windows().Count(p => p.Integer("contributors") == 3 && p.Integer("requests") > 0);
 }

@@ -35,21 +35,30 @@ public class VllmAloneTests
 
         await using var binary = Binary.Start("run", "run", "--config", config);
         await Eventually.Holds(
-            () => Windows(telegraf).Count(w => w.Integer("requests") > 0) >= 4, TimeSpan.FromMinutes(2), () => $"no four windows:\n{binary.Output}");
+            () => telegraf.Windows().Count(w => w.Integer("requests") > 0) >= 4, TimeSpan.FromMinutes(2), () => $"no four windows:\n{binary.Output}");
         await node.StopTrafficAsync();
         var truth = Truth.Read(node.TruthPath);
         await Eventually.Holds(
-            () => telegraf.Sum("vibe_fleet", "requests") >= truth.Count,
+            () => telegraf.FleetSum("requests") >= truth.Count,
             TimeSpan.FromMinutes(1),
-            () => $"Telegraf holds {telegraf.Sum("vibe_fleet", "requests")} of {truth.Count}:\n{binary.Output}");
+            () => $"Telegraf holds {telegraf.FleetSum("requests")} of {truth.Count}:\n{binary.Output}");
         Assert.Equal(0, await binary.StopAsync());
 
-        Assert.Equal(truth.Count, telegraf.Sum("vibe_fleet", "requests"));
-        Assert.Equal(truth.InputTokens, telegraf.Sum("vibe_fleet", "input_tokens"));
-        Assert.Equal(truth.OutputTokens, telegraf.Sum("vibe_fleet", "output_tokens"));
-        // A scrape's requests stand in the window that holds the middle of its span, so the truth of one window is not that
-        // of the clock: over the run, what is below lo and above hi of the windows bounds how far each percentile can be.
-        foreach (var window in Windows(telegraf).Where(w => w.Integer("requests") > 0))
+        Assert.Equal(truth.Count, telegraf.FleetSum("requests"));
+        Assert.Equal(truth.InputTokens, telegraf.FleetSum("input_tokens"));
+        Assert.Equal(truth.OutputTokens, telegraf.FleetSum("output_tokens"));
+        // A scrape's requests stand in the window that holds the middle of its span, so single windows are not those of the
+        // clock; over the merged windows of the run they are the same requests.
+        var run = CommitLogFile.MergedResponseTime(Path.Combine(folder.Path, "data"));
+        Assert.Equal(truth.Count, run.Count);
+        for (var permille = 1; permille <= 1000; permille++)
+        {
+            var (exact, bounds) = (truth.DurationPercentileMs(permille)!.Value / 1e3, run.Quantile(permille)!.Value);
+            Assert.True(bounds.Low <= exact, $"{permille} permille: the truth {exact} s is below {bounds}");
+            Assert.True(bounds.High is null || exact <= bounds.High, $"{permille} permille: the truth {exact} s is above {bounds}");
+        }
+
+        foreach (var window in telegraf.Windows().Where(w => w.Integer("requests") > 0))
         {
             Assert.Equal("bucket", window.Text("precision"));
             foreach (var field in new[] { "p50", "p95", "p99" })
@@ -62,6 +71,4 @@ public class VllmAloneTests
 
         Assert.Empty(telegraf.Violations);
     }
-
-    private static IEnumerable<StoredPoint> Windows(SimulatedTelegraf telegraf) => telegraf.Points("vibe_fleet");
 }

@@ -15,7 +15,7 @@ internal static class ClusterHocon
           actor.ask-timeout = 5s
           actor.serialization-settings.allow-unregistered-types = {{(isStrict ? "off" : "on")}}
           log-dead-letters-during-shutdown = off
-          stdout-loglevel = ERROR
+          stdout-logger-class = "{{typeof(SilentLogger).FullName}}, {{typeof(SilentLogger).Assembly.GetName().Name}}"
           remote.dot-netty.tcp {
             maximum-frame-size = 1048576b
             send-buffer-size = 2097152b

@@ -5,6 +5,9 @@ namespace FleetVibe.Gateway.Outbox;
 /// <summary>One row a point: its highest revision. A lower one never takes its place.</summary>
 internal static class HeadTable
 {
+    // A write transaction of a replay must not keep commits waiting.
+    private const long ReplayPortionSeconds = 60;
+
     private const string HeadColumns = "id, revision_hi, revision_lo, state, attempt_hi, attempt_lo, attempt_replays";
 
     /// <summary>Makes a revision the head where it is higher. False, and nothing changed, where it is not.</summary>
@@ -65,10 +68,20 @@ internal static class HeadTable
         "DELETE FROM heads WHERE id IN (SELECT id FROM heads WHERE window_start < $1 AND attempt IS NULL AND NOT (state = 0 OR replay = 1) LIMIT $2)",
         horizon, (long)most);
 
-    internal static int Replay(SqliteDatabase database, long from, long to) => database.Execute(
-        "UPDATE heads SET replay = 1 WHERE window_start >= $1 AND window_start < $2 AND state = 1 AND replay = 0", from, to);
+    /// <summary>
+    /// Clears the delivered marks of the first minute in [from, to) that holds points. Null where none is left; else how many, and
+    /// where the next portion begins: by time, so that points that were sent meanwhile are not taken twice.
+    /// </summary>
+    internal static (int Points, long Next)? Replay(SqliteDatabase database, long from, long to)
+    {
+        if (database.Number("SELECT min(window_start) FROM heads WHERE window_start >= $1 AND window_start < $2", from, to) is not { } first)
+        {
+            return null;
+        }
 
-
+        var next = Math.Min(first + ReplayPortionSeconds, to);
+        return (database.Execute("UPDATE heads SET replay = 1 WHERE window_start >= $1 AND window_start < $2 AND state = 1 AND replay = 0", first, next), next);
+    }
 
     private static Head HeadOf(SqliteDataReader row) => new(
         new PointRevision(row.GetInt64(1), row.GetInt64(2)),

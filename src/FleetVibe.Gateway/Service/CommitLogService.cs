@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace FleetVibe.Gateway.Service;
 
 /// <summary>The commit log over gRPC: checks the message, asks the log, translates what it throws.</summary>
-internal sealed class CommitLogService(ICommitLog log, DeliveryStatus delivery, ILogger<CommitLogService> logger) : CommitLog.CommitLogBase
+internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryStatus delivery, ILogger<CommitLogService> logger) : CommitLog.CommitLogBase
 {
     private static readonly string Version = typeof(CommitLogService).Assembly.GetName().Version!.ToString(3);
 
@@ -66,6 +66,16 @@ internal sealed class CommitLogService(ICommitLog log, DeliveryStatus delivery, 
         status.Version = Version;
         delivery.WriteTo(status);
         return status;
+    }
+
+    public override async Task<ReplayReply> Replay(ReplayRequest request, ServerCallContext context)
+    {
+        MessageRules.RequireReplay(request);
+        var points = await AnswerAsync(() => outbox.ReplayAsync(request.FromUnix, request.ToUnix));
+        logger.LogInformation(
+            "Replay: {Points} delivered points of {From:u} to {To:u} are sent once more",
+            points, DateTimeOffset.FromUnixTimeSeconds(request.FromUnix), DateTimeOffset.FromUnixTimeSeconds(request.ToUnix));
+        return new ReplayReply { Points = (ulong)points };
     }
 
     private static async Task<T> AnswerAsync<T>(Func<Task<T>> ask)

@@ -14,15 +14,6 @@ internal static class MessageRules
     // A refusal must not itself be refused, or its record is offered for ever; the counters must hold the sum of many.
     private const ulong MostRefusedRequests = 1_000_000_000_000_000;
 
-    internal static int SecondsOf(WindowLevel level) => level switch
-    {
-        WindowLevel._10S => 10,
-        WindowLevel._1M => 60,
-        WindowLevel._5M => 300,
-        WindowLevel._1H => 3600,
-        _ => throw Invalid($"window level {level} is not known"),
-    };
-
     internal static void RequireSeries(SeriesKey? series)
     {
         Require(series is not null, "series is missing");
@@ -33,7 +24,8 @@ internal static class MessageRules
     {
         Require(key is not null, "key is missing");
         RequireSeries(key!.Series);
-        Require(key.Start > 0 && key.Start % SecondsOf(key.Level) == 0, $"a window of level {key.Level} cannot start at {key.Start}");
+        Require(key.Level is >= WindowLevel._10S and <= WindowLevel._1H, $"window level {key.Level} is not known");
+        Require(key.Start > 0 && key.Start % RollUpLevels.SecondsOf(key.Level) == 0, $"a window of level {key.Level} cannot start at {key.Start}");
         Require(key.Start < long.MaxValue / 1_000_000_000, $"window start {key.Start} is out of range");
     }
 
@@ -86,6 +78,11 @@ internal static class MessageRules
         request.Part.Requests = Math.Min(request.Part.Requests, MostRefusedRequests);
         Require(request.Fate is Fate.Late or Fate.Future or Fate.Undecodable, $"{request.Fate} is not a refusal");
     }
+
+    internal static void RequireReplay(ReplayRequest request) =>
+        Require(
+            request.FromUnix >= 0 && request.FromUnix < request.ToUnix && request.ToUnix < long.MaxValue / 1_000_000_000,
+            $"from_unix {request.FromUnix} must be a time before to_unix {request.ToUnix}");
 
     private static void Require(bool condition, string fault)
     {

@@ -157,6 +157,14 @@ internal sealed class CommitLogFile : IDisposable
                 throw new StoreUnusableException($"{Path} was written by a newer FleetVibe (schema {version}, this one knows {Schema.Version}): run that version");
             }
 
+            if (version == 1)
+            {
+                database.Execute("BEGIN IMMEDIATE");
+                database.Run(Schema.FromVersion1);
+                database.Execute("COMMIT");
+                _logger.LogInformation("The commit log {Path} was brought from schema 1 to {Version}; its roll-ups are made in the background", Path, Schema.Version);
+            }
+
             using var row = database.Query("SELECT log_id, generation, born FROM meta");
             if (row.Read())
             {

@@ -1,3 +1,4 @@
+using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Gateway.Store;
@@ -25,6 +26,12 @@ internal sealed record CommittedWindow(
     long Revision, bool Final, ulong Backfilled, WindowTotals Totals, IReadOnlyList<string> Hosts, IReadOnlyList<string> ExpectedHosts, FleetFields Fields)
 {
     internal static CommittedWindow None { get; } = new(0, false, 0, new WindowTotals(), [], [], FleetFields.None);
+
+    /// <param name="totals"><see cref="Totals"/>, decoded.</param>
+    internal FleetWindow AsPoint(SeriesId series, int seconds, long start, SeriesTotals totals) => new(
+        series, seconds, start, totals,
+        Hosts.Count, ExpectedHosts.Count, Hosts.Intersect(ExpectedHosts, StringComparer.Ordinal).Count(),
+        (long)Backfilled, Revision, Final, Fields);
 }
 
 /// <summary>The answer to a commit, before anything is written.</summary>

@@ -7,7 +7,7 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>A commit whose message was found sound, with its totals decoded.</summary>
 internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
 
-/// <summary>One commit inside its savepoint: the checks, then window, fates, counters and the head of its point together.</summary>
+/// <summary>One commit inside its savepoint: the checks, then window, fates, counters, the head of its point and the mark of its roll-up together.</summary>
 internal static class CommitTransaction
 {
     internal static CommitReply Run(SqliteDatabase database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
@@ -19,7 +19,7 @@ internal static class CommitTransaction
         }
 
         var series = WindowTable.FindOrAddSeries(database, request.Key.Series);
-        var current = WindowTable.Find(database, series, request.Key);
+        var current = WindowTable.Find(database, series, request.Key.Level, request.Key.Start);
         var parts = request.Added.Select(p => (Part: p, Instance: InstanceTable.FindOrAdd(database, p.Record.Node, p.Record.Instance.Span))).ToList();
         var standings = StandingsOf(database, series, parts);
         var verdict = CommitRules.Judge(request, identity.LogId, WindowTable.HorizonOf(database), current, standings);
@@ -72,32 +72,21 @@ internal static class CommitTransaction
             ExpectedHosts = [.. request.ExpectedHosts.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
         };
 
-        // The points of larger windows come with the roll-ups: what is committed directly at their level is only a part of them.
+        // The points of larger windows are those of the roll-ups: what is committed directly at their level is only a part of them.
         if (request.Key.Level == WindowLevel._10S)
         {
-            var point = FleetPoint.Render(PointOf(commit, next), out var fields);
+            var window = next.AsPoint(TotalsMapper.FromWire(request.Key.Series), WindowClock.BaseSeconds, request.Key.Start, commit.Totals);
+            var point = FleetPoint.Render(window, out var fields);
             next = next with { Fields = fields };
             HeadTable.Raise(database, point, new PointRevision(identity.Generation, next.Revision), now);
         }
 
         WindowTable.Write(database, series, request.Key, next, next.Totals.ToByteArray());
+        RollUpMarks.SetForWindow(database, series, request.Key, now);
         CounterTable.Add(database, Counter.Commits, 1);
         CounterTable.Add(database, Counter.Backfilled, (long)(next.Backfilled - current.Backfilled));
         return Reply(CommitVerdict.Committed, next.Revision);
     }
-
-    private static FleetWindow PointOf(SoundCommit commit, CommittedWindow window) => new(
-        TotalsMapper.FromWire(commit.Request.Key.Series),
-        WindowClock.BaseSeconds,
-        commit.Request.Key.Start,
-        commit.Totals,
-        window.Hosts.Count,
-        window.ExpectedHosts.Count,
-        window.Hosts.Intersect(window.ExpectedHosts, StringComparer.Ordinal).Count(),
-        (long)window.Backfilled,
-        window.Revision,
-        window.Final,
-        window.Fields);
 
     private static CommitReply Reply(CommitVerdict verdict, long revision) =>
         new() { Outcome = verdict.Outcome, Revision = (ulong)revision, Reason = verdict.Reason };

@@ -4,12 +4,13 @@ namespace FleetVibe.Gateway.Store;
 internal static class Horizon
 {
     /// <summary>Where the horizon stands at a moment, in unix seconds.</summary>
-    internal static long At(DateTimeOffset now, TimeSpan retention)
-    {
-        var seconds = now.ToUnixTimeSeconds() - (long)retention.TotalSeconds;
-        return seconds - ((seconds % 3600) + 3600) % 3600;
-    }
+    internal static long At(DateTimeOffset now, TimeSpan retention) =>
+        HourOf(now.ToUnixTimeSeconds() - (long)retention.TotalSeconds);
 
-    /// <summary>Where it stands next: never back.</summary>
-    internal static long Advance(long current, DateTimeOffset now, TimeSpan retention) => Math.Max(current, At(now, retention));
+    /// <summary>Where it stands next: never back, and never past a roll-up that has to be made.</summary>
+    /// <param name="oldestDirty">Start of the oldest such roll-up; the larger ones around it are due after it.</param>
+    internal static long Advance(long current, DateTimeOffset now, TimeSpan retention, long? oldestDirty) =>
+        Math.Max(current, Math.Min(At(now, retention), oldestDirty is { } dirty ? HourOf(dirty) : long.MaxValue));
+
+    private static long HourOf(long seconds) => seconds - ((seconds % 3600) + 3600) % 3600;
 }

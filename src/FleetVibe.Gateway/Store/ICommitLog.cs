@@ -31,6 +31,9 @@ internal interface ICommitLog
     /// <summary>Puts the gateway's own point of a window into the outbox.</summary>
     Task PutOwnPointAsync(string host, long windowStart);
 
+    /// <summary>Makes a few of the roll-ups that are due.</summary>
+    Task<RollUpTurn> RollUpAsync();
+
     /// <summary>Moves the horizon and removes a portion of what is no longer needed. True where more is left.</summary>
     Task<bool> MaintainAsync();
 }

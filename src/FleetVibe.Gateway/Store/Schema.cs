@@ -3,9 +3,41 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>Tables of the commit log. Times are unix seconds unless the name ends in <c>_ms</c>.</summary>
 internal static class Schema
 {
-    internal const int Version = 1;
+    internal const int Version = 2;
 
-    internal const string Tables = """
+    /// <summary>All tables of a new log.</summary>
+    internal const string Tables = FirstTables + RollUpTables;
+
+    /// <summary>From version 1: the roll-ups of every window that may still change, and so of all that are kept, are due once.</summary>
+    internal const string FromVersion1 = RollUpTables + """
+
+        INSERT INTO roll_up_marks
+          SELECT DISTINCT series, max(level, 1), CASE level WHEN 0 THEN start - start % 60 ELSE start END, 1, 0 FROM windows, meta
+          WHERE CASE level WHEN 0 THEN start - start % 60 ELSE start END >= horizon;
+        UPDATE meta SET schema_version = 2;
+        """;
+
+    private const string RollUpTables = """
+
+
+        -- Larger windows, merged whole from the windows or roll-ups inside and what is committed at their own level; columns as in windows.
+        CREATE TABLE roll_ups (
+          series INTEGER NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL,
+          revision INTEGER NOT NULL, final INTEGER NOT NULL, requests INTEGER NOT NULL, backfilled INTEGER NOT NULL,
+          totals BLOB NOT NULL, hosts TEXT NOT NULL, expected_hosts TEXT NOT NULL, fields INTEGER NOT NULL, made_ms INTEGER NOT NULL,
+          UNIQUE (series, level, start)) STRICT;
+        CREATE INDEX roll_ups_age ON roll_ups (start);
+
+        -- Roll-ups that have to be made again. version grows with each further mark.
+        CREATE TABLE roll_up_marks (
+          series INTEGER NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL,
+          version INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+          PRIMARY KEY (series, start, level)) STRICT, WITHOUT ROWID;
+        CREATE INDEX roll_up_marks_due ON roll_up_marks (due_ms, level);
+        CREATE INDEX roll_up_marks_age ON roll_up_marks (start);
+        """;
+
+    private const string FirstTables = """
         CREATE TABLE meta (
           only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
           log_id TEXT NOT NULL, generation INTEGER NOT NULL, born INTEGER NOT NULL,

@@ -7,6 +7,10 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
 {
     private const int MostPrunedAtOnce = 2000;
 
+    // Some milliseconds: commits that come meanwhile wait no longer.
+    private const int RollUpsInOneTurn = 16;
+    private const long RollUpReserveBytes = 1 << 20;
+
     // Contributors are listed from the fates; a window that may still get parts keeps them.
     private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
     private static readonly TimeSpan RollUpsKept = TimeSpan.FromDays(30);
@@ -105,18 +109,26 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
     public Task PutOwnPointAsync(string host, long windowStart) =>
         Writer.RunAsync(db => PointsTransaction.PutOwn(db, host, windowStart, Identity.Generation, _clock.GetUtcNow()));
 
+    public async Task<RollUpTurn> RollUpAsync() => await ReadAsync(db => RollUpMarks.AnyDue(db, _clock.GetUtcNow()))
+        ? await Writer.RunAsync(RollUp)
+        : default;
+
     public Task<bool> MaintainAsync() => Writer.RunAsync(db =>
     {
         var now = _clock.GetUtcNow();
+        RollUpMarks.HastenPutOff(db, now);
         WindowTable.AdvanceHorizon(db, now, _settings.WindowRetention);
         var horizon = WindowTable.HorizonOf(db);
-        var removed = Math.Max(
-            WindowTable.Prune(db, horizon, (now - RollUpsKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
-            Math.Max(
-                HeadTable.Prune(db, horizon, MostPrunedAtOnce),
-                FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce)));
+        var rollUpsBefore = Math.Min(horizon, (now - RollUpsKept).ToUnixTimeSeconds());
+        ReadOnlySpan<int> removed =
+        [
+            WindowTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
+            RollUpTable.Prune(db, rollUpsBefore, MostPrunedAtOnce),
+            HeadTable.Prune(db, horizon, MostPrunedAtOnce),
+            FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
+        ];
         db.Execute("DELETE FROM dead_letters WHERE at_ms < $1", (now - DeadLettersKept).ToUnixTimeMilliseconds());
-        return removed == MostPrunedAtOnce;
+        return removed.Contains(MostPrunedAtOnce);
     });
 
     public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
@@ -140,7 +152,31 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
     public Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore) =>
         Writer.RunAsync(db => AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow()));
 
-    public Task<int> ReplayAsync(long from, long to) => Writer.RunAsync(db => HeadTable.Replay(db, from, to));
+    public async Task<int> ReplayAsync(long from, long to)
+    {
+        var points = 0;
+        while (await Writer.RunAsync(db => HeadTable.Replay(db, from, to)) is { } portion)
+        {
+            points += portion.Points;
+            from = portion.Next;
+        }
+
+        return points;
+    }
+
+    // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
+    private RollUpTurn RollUp(SqliteDatabase database)
+    {
+        LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        try
+        {
+            return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
+        }
+        finally
+        {
+            LimitSize(database, _settings.StoreMaxBytes);
+        }
+    }
 
     /// <summary>Finishes what waits and closes the file.</summary>
     public void Dispose()

@@ -1,10 +1,14 @@
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 
 namespace FleetVibe.Gateway.Store;
 
 /// <summary>Committed windows and the names of their series.</summary>
 internal static class WindowTable
 {
+    /// <summary>What windows and roll-ups have in common.</summary>
+    internal const string ContentColumns = "revision, final, backfilled, totals, hosts, expected_hosts, fields";
+
     private const long MostOpenWindows = 100;
 
     internal static long? FindSeries(SqliteDatabase database, SeriesKey key) =>
@@ -13,22 +17,22 @@ internal static class WindowTable
     internal static long FindOrAddSeries(SqliteDatabase database, SeriesKey key) => FindSeries(database, key)
         ?? database.Number("INSERT INTO series (model, task, variant) VALUES ($1, $2, $3) RETURNING id", key.Model, key.Task, key.Variant)!.Value;
 
-    internal static CommittedWindow Find(SqliteDatabase database, long series, WindowKey key)
+    internal static CommittedWindow Find(SqliteDatabase database, long series, WindowLevel level, long start)
     {
         using var row = database.Query(
-            "SELECT revision, final, backfilled, totals, hosts, expected_hosts, fields FROM windows WHERE series = $1 AND level = $2 AND start = $3",
-            series, (long)key.Level, key.Start);
-        return row.Read()
-            ? new CommittedWindow(
-                row.GetInt64(0),
-                row.GetInt64(1) != 0,
-                (ulong)row.GetInt64(2),
-                WindowTotals.Parser.ParseFrom(row.GetFieldValue<byte[]>(3)),
-                Hosts(row.GetString(4)),
-                Hosts(row.GetString(5)),
-                (FleetFields)row.GetInt64(6))
-            : CommittedWindow.None;
+            $"SELECT {ContentColumns} FROM windows WHERE series = $1 AND level = $2 AND start = $3", series, (long)level, start);
+        return row.Read() ? ContentOf(row) : CommittedWindow.None;
     }
+
+    /// <summary>Reads <see cref="ContentColumns"/>.</summary>
+    internal static CommittedWindow ContentOf(SqliteDataReader row) => new(
+        row.GetInt64(0),
+        row.GetInt64(1) != 0,
+        (ulong)row.GetInt64(2),
+        WindowTotals.Parser.ParseFrom(row.GetFieldValue<byte[]>(3)),
+        Hosts(row.GetString(4)),
+        Hosts(row.GetString(5)),
+        (FleetFields)row.GetInt64(6));
 
     internal static void Write(SqliteDatabase database, long series, WindowKey key, CommittedWindow window, byte[] totals) => database.Execute(
         """
@@ -46,7 +50,7 @@ internal static class WindowTable
         var state = new WindowState { Key = key, LogId = logId, Horizon = HorizonOf(database), Totals = new WindowTotals() };
         if (FindSeries(database, key.Series) is { } series)
         {
-            var window = Find(database, series, key);
+            var window = Find(database, series, key.Level, key.Start);
             state.Revision = (ulong)window.Revision;
             state.Totals = window.Totals;
             state.Hosts.Add(window.Hosts);
@@ -89,10 +93,11 @@ internal static class WindowTable
 
     internal static long HorizonOf(SqliteDatabase database) => database.Number("SELECT horizon FROM meta")!.Value;
 
+    /// <summary>Moves the horizon as far as every roll-up below it is made.</summary>
     internal static void AdvanceHorizon(SqliteDatabase database, DateTimeOffset now, TimeSpan retention)
     {
         var current = HorizonOf(database);
-        var next = Horizon.Advance(current, now, retention);
+        var next = Horizon.Advance(current, now, retention, RollUpMarks.Oldest(database));
         if (next != current)
         {
             database.Execute("UPDATE meta SET horizon = $1", next);

@@ -5,7 +5,7 @@ internal static class ExitCodes
 {
     public const int Ok = 0;
 
-    /// <summary>A verdict or a probe failed, or a role ended by itself.</summary>
+    /// <summary>A verdict, a probe or the replay failed, or a role ended by itself.</summary>
     public const int VerdictFailed = 1;
 
     /// <summary>The configuration or the command line is wrong.</summary>
@@ -18,8 +18,8 @@ internal static class ExitCodes
     public const int Unreachable = 3;
 
     public const string Help = """
-        Exit codes: 0 done; 1 a verdict or a probe failed, or a role ended by itself; 2 the configuration or
-        the command line is wrong; 3 a role could not start, or the fleet that was asked does not answer.
+        Exit codes: 0 done; 1 a verdict, a probe or the replay failed, or a role ended by itself; 2 the configuration
+        or the command line is wrong; 3 a role could not start, or the fleet that was asked does not answer.
         Ctrl-C and SIGTERM stop in order and return 0; a second one kills.
         """;
 }

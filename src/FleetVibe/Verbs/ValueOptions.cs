@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using FleetVibe.Configuration.Values;
 using FleetVibe.Protocol.Transport;
 
@@ -7,6 +8,8 @@ namespace FleetVibe.Verbs;
 /// <summary>Options whose values are written as in the configuration.</summary>
 internal static class ValueOptions
 {
+    private static readonly string[] TimeFormats = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
+
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
     {
         Description = description,
@@ -19,6 +22,26 @@ internal static class ValueOptions
             }
 
             result.AddError($"{name}: \"{result.Tokens[0].Value}\" is not a duration: write one such as 60s, 2m or 1h");
+            return null;
+        },
+    };
+
+    /// <summary>A moment in RFC 3339, with its zone.</summary>
+    public static Option<DateTimeOffset?> Time(string name, string description) => new(name)
+    {
+        Description = description + " RFC 3339, such as 2026-11-24T08:00:00Z.",
+        HelpName = "TIME",
+        Required = true,
+        CustomParser = result =>
+        {
+            if (DateTimeOffset.TryParseExact(
+                result.Tokens[0].Value, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment)
+                && moment >= DateTimeOffset.UnixEpoch)
+            {
+                return moment;
+            }
+
+            result.AddError($"{name}: \"{result.Tokens[0].Value}\" is not a time: write one such as 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00");
             return null;
         },
     };

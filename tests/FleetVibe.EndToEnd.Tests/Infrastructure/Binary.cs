@@ -33,7 +33,9 @@ internal sealed class Binary : IAsyncDisposable
         typeof(Binary).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "Configuration").Value!,
         "net10.0", "fleetvibe.dll");
 
-    public static Binary Start(string name, params string[] arguments)
+    public static Binary Start(string name, params string[] arguments) => Start(name, new Dictionary<string, string>(), arguments);
+
+    public static Binary Start(string name, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -51,6 +53,11 @@ internal sealed class Binary : IAsyncDisposable
         // Many processes share two cores: one heap each, no tiered-up background compilers beyond what is needed.
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (variable, value) in environment)
+        {
+            start.Environment[variable] = value;
+        }
+
         var process = new Process { StartInfo = start };
         var binary = new Binary(name, process);
         process.OutputDataReceived += (_, line) => binary.Keep(line.Data);

@@ -67,6 +67,41 @@ public sealed class GatewayServiceTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_replay_over_the_wire_sends_delivered_points_once_more_and_counts_nothing_twice()
+    {
+        using var client = Connect(_token);
+        var start = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() / 10 * 10;
+        var arrived = 0;
+        var again = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _telegraf.By(r =>
+        {
+            arrived += r.Lines.Count(l => l.Contains("window=10s", StringComparison.Ordinal));
+            if (arrived == 2)
+            {
+                again.TrySetResult();
+            }
+
+            return new Answer(204);
+        });
+        var loaded = await client.Log.LoadWindowAsync(new LoadWindowRequest { Key = TestLog.Window(start) });
+        var commit = new CommitRequest { Key = TestLog.Window(start), Totals = TestLog.Totals(3), LogId = loaded.LogId };
+        commit.Added.Add(TestLog.Part(1, 3));
+        await client.Log.CommitAsync(commit);
+
+        // Answers 0 until the first delivery is noted.
+        var request = new ReplayRequest { FromUnix = start, ToUnix = start + 1 };
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while ((await client.Log.ReplayAsync(request, cancellationToken: limit.Token)).Points == 0)
+        {
+        }
+
+        await again.Task.WaitAsync(limit.Token);
+        var status = await client.Log.GetStatusAsync(new GatewayStatusRequest());
+        Assert.Equal(status.PointsProduced, status.PointsQueued + status.PointsDelivered + status.PointsSuperseded + status.PointsDeadLettered);
+        Assert.Equal(3UL, status.Committed);
+    }
+
+    [Fact]
     public async Task A_caller_without_the_token_is_refused()
     {
         using var client = Connect(BearerToken.Random());
@@ -86,6 +121,7 @@ public sealed class GatewayServiceTests : IAsyncLifetime, IDisposable
         await RefusedAsync("totals", () => client.Log.CommitAsync(new CommitRequest { Key = TestLog.Window(), Totals = totals }));
         await RefusedAsync("refusal", () => client.Log.RefusePartAsync(
             new RefusePartRequest { Key = TestLog.Window(), Part = TestLog.Part(1, 1), Fate = Fate.Committed }));
+        await RefusedAsync("to_unix", () => client.Log.ReplayAsync(new ReplayRequest { FromUnix = 20, ToUnix = 20 }));
     }
 
     [Fact]

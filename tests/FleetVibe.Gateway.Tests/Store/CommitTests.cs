@@ -193,6 +193,7 @@ public sealed class CommitTests : IDisposable
         await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));
 
         _test.Clock.Advance(TimeSpan.FromHours(100));
+        await _test.RollUpAsync();
         await _test.Log.MaintainAsync();
         var moved = (await _test.Log.LoadWindowAsync(TestLog.Window())).Horizon;
         Assert.Equal(first + 100 * 3600, moved);

@@ -159,6 +159,24 @@ public sealed class OutboxTests : IDisposable
     }
 
     [Fact]
+    public async Task A_replay_goes_portion_by_portion_through_the_whole_range()
+    {
+        await _test.AdmitAsync();
+        foreach (var (seq, offset) in (List<(ulong, long)>)[(5, 0), (6, 50), (7, 60), (8, 4000), (9, 4010)])
+        {
+            await _test.PutAsync(seq, TestLog.NodePoint(start: TestLog.Start + offset));
+        }
+
+        var batch = await _test.BeginAsync();
+        await _test.Log.EndAttemptAsync(batch!.Attempt, AttemptEnd.Delivered, []);
+
+        Assert.Equal(4, await _test.Log.ReplayAsync(TestLog.Start, TestLog.Start + 4010));
+        Assert.Equal(1, await _test.Log.ReplayAsync(TestLog.Start, TestLog.Start + 4011));
+        Assert.Equal(5, (await _test.BeginAsync())!.Lines.Count);
+        await _test.CheckLedgerAsync();
+    }
+
+    [Fact]
     public async Task The_gateways_own_point_counts_itself()
     {
         await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));

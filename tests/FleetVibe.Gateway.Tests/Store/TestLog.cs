@@ -14,8 +14,9 @@ internal sealed class TestLog : IDisposable
     private readonly string _root = Path.Combine(Path.GetTempPath(), "fleetvibe-gateway-" + Guid.NewGuid().ToString("N"));
     private SqliteCommitLog? _log;
 
-    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null)
+    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14)
     {
+        Clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(now));
         var settings = new GatewaySettings
         {
             Listen = new ListenSettings { Address = ListenAddress.Ephemeral },
@@ -25,13 +26,21 @@ internal sealed class TestLog : IDisposable
         Settings = configure?.Invoke(settings) ?? settings;
     }
 
-    internal FakeTimeProvider Clock { get; } = new(DateTimeOffset.FromUnixTimeSeconds(Start + 14));
+    internal FakeTimeProvider Clock { get; }
 
     internal GatewaySettings Settings { get; }
 
     internal string Folder => _root;
 
     internal SqliteCommitLog Log => _log ??= new SqliteCommitLog(Settings, Clock, NullLogger.Instance);
+
+    /// <summary>Makes roll-ups until none is due.</summary>
+    internal async Task RollUpAsync()
+    {
+        while ((await Log.RollUpAsync()).Made > 0)
+        {
+        }
+    }
 
     internal SqliteCommitLog Reopen()
     {
