@@ -53,10 +53,10 @@ internal static class Fixtures
     internal static CollectionStatus Failed(double at, ErrorClass error, double seconds = 0) =>
         new(At(at), error, "no", TimeSpan.FromSeconds(seconds), 0, 0);
 
-    /// <summary>A state that may close windows at once.</summary>
+    /// <summary>A state that may close windows at once, of sources that were read before.</summary>
     internal static AccumulatorState State(AgentSettings settings, double startedAt = 0)
     {
-        var state = new AccumulatorState(settings, At(startedAt), [], new Dictionary<string, byte[]>());
+        var state = new AccumulatorState(settings, At(startedAt), [], settings.Sources.ToDictionary(source => source.Key, _ => new byte[] { 0 }));
         state.SetClockOffset(TimeSpan.Zero);
         return state;
     }

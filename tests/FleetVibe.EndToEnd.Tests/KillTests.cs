@@ -87,6 +87,46 @@ public class KillTests
 
     private static long Fleet(SimulatedTelegraf telegraf, string field) => telegraf.FleetSum(field);
 
+    [Fact]
+    public async Task A_log_first_seen_empty_and_rotated_away_while_nobody_looked_is_read_whole()
+    {
+        using var folder = new TemporaryFolder();
+        await using var telegraf = await SimulatedTelegraf.StartAsync(new SimulatedTelegrafSettings(), TimeProvider.System);
+        var log = folder.Write("requests.jsonl", "");
+        var config = folder.Write("fleetvibe.toml", $"""
+            [node]
+            data_dir = "{folder.Sub("data")}"
+            [[agent.sources]]
+            kind = "json_log"
+            path = "{log}"
+            start_at = "beginning"
+            [aggregator]
+            [gateway.telegraf]
+            url = "{telegraf.Address}"
+            [dashboard]
+            listen = "127.0.0.1:0"
+            """);
+
+        await using (var first = Binary.Start("run", "run", "--config", config))
+        {
+            await Eventually.Holds(
+                () => SpoolFile.HoldsCheckpoint(Path.Combine(folder.Path, "data")), TimeSpan.FromMinutes(1), () => $"no checkpoint was stored:\n{first.Output}");
+            await first.KillAsync();
+        }
+
+        var now = TimeProvider.System.GetUtcNow().AddSeconds(-30);
+        var rotated = RequestLogWriter.Write(log, 60, seed: 1, now);
+        File.Move(log, log + ".1");
+        var current = RequestLogWriter.Write(log, 10, seed: 2, now);
+        await using var second = Binary.Start("run again", "run", "--config", config);
+        await Eventually.Holds(
+            () => telegraf.FleetSum("requests") >= 70, TimeSpan.FromMinutes(1), () => $"Telegraf holds {telegraf.FleetSum("requests")} of 70:\n{second.Output}");
+
+        Assert.Equal(70, telegraf.FleetSum("requests"));
+        Assert.Equal(rotated.OutputTokens + current.OutputTokens, telegraf.FleetSum("output_tokens"));
+        Assert.Equal(0, await second.StopAsync());
+    }
+
     private static async Task WriteForAsync(SimulatedNode node, TimeSpan span, Random random)
     {
         var time = TimeProvider.System;

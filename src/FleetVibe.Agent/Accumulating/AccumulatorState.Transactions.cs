@@ -22,6 +22,10 @@ internal sealed partial class AccumulatorState
     private DateTimeOffset _lastTransaction;
     private long _nextLive;
     private bool _closableFolded;
+
+    // A source brought its first checkpoint: until that is stored, a crash would meet its log as one never seen before,
+    // and what was rotated away meanwhile would be nobody's.
+    private bool _firstSeen;
     private bool _clockKnown;
 
     /// <summary>
@@ -47,6 +51,7 @@ internal sealed partial class AccumulatorState
     {
         var sinceLast = now - _lastTransaction;
         return _folded >= MaxFoldedLines
+            || _firstSeen
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
             || (_closableFolded && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
@@ -85,6 +90,7 @@ internal sealed partial class AccumulatorState
         _seen = _wide = 0;
         _folded = 0;
         _closableFolded = false;
+        _firstSeen = false;
         _lastTransaction = now;
         Series.Forget(today);
         return batch;

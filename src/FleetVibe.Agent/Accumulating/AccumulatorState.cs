@@ -108,6 +108,7 @@ internal sealed partial class AccumulatorState
         Observe(source, report);
         if (report.Checkpoint is { } checkpoint)
         {
+            _firstSeen |= !_checkpoints.ContainsKey(source.Key);
             _checkpoints[source.Key] = checkpoint;
             _pendingCheckpoints[source.Key] = checkpoint;
         }

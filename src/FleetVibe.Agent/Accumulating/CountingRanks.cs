@@ -55,14 +55,17 @@ public static class CountingRanks
         if (above.FirstOrDefault(other => SeriesPattern.Of(other).Covers(pattern)) is { } covering)
         {
             return new CountingDecision(
-                source, false, ttft, $"{covering.Key} ranks higher and may see the same requests; it gives running, waiting, KV cache and TTFT");
+                source, false, ttft, $"{covering.Key} ranks higher and may see the same requests{Rest(source)}");
         }
 
         return above.Count == 0
             ? new CountingDecision(source, true, ttft, $"no source of a higher rank feeds {pattern}")
             : new CountingDecision(
-                source, true, ttft, $"except for {string.Join(", ", above.Select(other => $"{SeriesPattern.Of(other)}, which {other.Key} counts"))}");
+                source, true, ttft, $"except where {string.Join("; ", above.Select(other => $"{other.Key} counts {SeriesPattern.Of(other)}"))}");
     }
+
+    private static string Rest(SourceSettings source) =>
+        source.Rank == SourceRank.Engine ? "; it gives running, waiting, KV cache and TTFT" : "; it gives its own gauges";
 
     private static bool Outranks(SourceSettings other, SourceSettings source) => other.Rank > source.Rank && other.Counts != false;
 

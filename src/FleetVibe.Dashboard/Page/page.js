@@ -159,6 +159,7 @@ function show(view) {
   status.textContent = view.ageSeconds === null
     ? `Waiting for an aggregator. ${view.error ?? ""}`
     : `as ${view.aggregator} sees it, ${number(view.ageSeconds)} s ago` + (view.error ? ` – ${view.error}` : "");
+  document.querySelectorAll("section[hidden]").forEach(section => section.removeAttribute("hidden"));
   byId("series").replaceChildren(...(view.series.length ? view.series.map(series)
     : [el("p", { class: "soft" }, "No window yet: the first opens with the first request or scrape.")]));
   byId("nodes").replaceChildren(nodes(view.nodes));

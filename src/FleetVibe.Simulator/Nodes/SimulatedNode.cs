@@ -197,6 +197,11 @@ public sealed class SimulatedNode : IAsyncDisposable
         try
         {
             await _gate.WaitAsync(stop);
+            if (Settings.StartAfter is { } condition)
+            {
+                await condition.WaitAsync(stop);
+            }
+
             _trafficStarted.TrySetResult();
             while (!stop.IsCancellationRequested)
             {

@@ -36,6 +36,9 @@ public sealed record SimulatedNodeSettings
     /// <summary>Traffic starts only after each of these has read once, so that no baseline hides a request.</summary>
     public ExpectedReaders ExpectedReaders { get; init; } = ExpectedReaders.Metrics;
 
+    /// <summary>A further condition for the first request, beside the readers; null means none.</summary>
+    public Task? StartAfter { get; init; }
+
     public string Model { get; init; } = "vibethinker-1.5b";
 
     public string Task { get; init; } = "algorithm_reasoning";

@@ -1,3 +1,4 @@
+using System.Text;
 using FleetVibe.Configuration.Binding;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Toml;
@@ -49,11 +50,16 @@ internal static class ConfigurationLoader
         string text;
         try
         {
-            text = File.ReadAllText(path);
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+        }
+        catch (ArgumentException)
+        {
+            return new LoadedConfiguration(null, [new Finding(new Origin(path), true, "is not UTF-8, as TOML must be: save it in that encoding")], []);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var problem = File.Exists(path)
+            var problem = Directory.Exists(path) ? "is a folder: name the file in it"
+                : File.Exists(path)
                 ? $"cannot be read: give user {System.Environment.UserName} permission to read it"
                 : "there is no such file: correct the path after --config, or begin with a sample out of deploy/";
             return new LoadedConfiguration(null, [new Finding(new Origin(path), true, problem)], []);

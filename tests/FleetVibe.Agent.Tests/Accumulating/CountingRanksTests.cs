@@ -65,7 +65,7 @@ public class CountingRanksTests
 
         Assert.False(CountingRanks.Counts([RequestLog, engine], engine, new SeriesId("m", "default")));
         Assert.True(CountingRanks.Counts([RequestLog, engine], engine, new SeriesId("lora-7", "default")));
-        Assert.StartsWith("except for", CountingRanks.Decide([RequestLog, engine])[1].Reason, StringComparison.Ordinal);
+        Assert.StartsWith("except where", CountingRanks.Decide([RequestLog, engine])[1].Reason, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -53,6 +53,20 @@ public class FoldingTests
     }
 
     [Fact]
+    public void The_first_checkpoint_of_a_source_is_stored_at_once_and_later_ones_with_the_windows()
+    {
+        var state = new AccumulatorState(Settings(RequestLog), At(0), [], new Dictionary<string, byte[]>());
+        Assert.False(state.IsTransactionDue(At(1)));
+
+        state.Fold(Lines(1), At(1));
+        Assert.True(state.IsTransactionDue(At(1)));
+        Assert.Equal([1], state.TakeBatch(At(1), 0).Checkpoints[RequestLog.Key]);
+
+        state.Fold(Lines(2, Request(2)), At(2));
+        Assert.False(state.IsTransactionDue(At(2)));
+    }
+
+    [Fact]
     public void Of_gauges_the_last_of_the_window_stays()
     {
         var state = State(Settings(Vllm));

@@ -80,6 +80,25 @@ public class MistakeTests
     }
 
     [Fact]
+    public void One_log_under_two_names_would_count_twice()
+    {
+        var loaded = Loading.Load(Samples.Agent("""
+            [[agent.sources]]
+            kind = "json_log"
+            name = "a"
+            path = "/a/requests.jsonl"
+            [[agent.sources]]
+            kind = "json_log"
+            name = "b"
+            path = "/b/../a/requests.jsonl"
+            """));
+
+        Assert.Equal(
+            "fleetvibe.toml:7:1: error: /a/requests.jsonl is read by the source at fleetvibe.toml:3:1 already: two would count each request twice, so take one out",
+            Loading.Text(loaded));
+    }
+
+    [Fact]
     public void What_is_no_TOML_is_reported_beside_the_other_mistakes()
     {
         var text = Loading.Text(Loading.Load("[agent]\nheartbeet = 1\ngrace =\ninterval = \"x\"\n"));

@@ -35,6 +35,11 @@ internal sealed class VllmAdapter(VllmSourceSettings settings) : IPolledAdapter
             return WithoutSamples(state, page, read.Skipped);
         }
 
+        if (read.Skipped > 0 && read.Gauges.Count == 0 && read.Readings.All(reading => reading.Total is null && reading.Histogram is null))
+        {
+            return PolledPage.Failed(state, ErrorClass.WrongContent, $"{Origin}: none of the page's vLLM values is a usable number", read.Skipped);
+        }
+
         var (counted, deltas, step) = RequestCounting.Advance(state, page.At, read);
         return new PolledPage(counted)
         {

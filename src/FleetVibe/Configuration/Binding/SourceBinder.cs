@@ -169,5 +169,14 @@ internal static class SourceBinder
             var first = bound.Find(b => b.Source.Key == source.Key).Origin;
             findings.Error(origin, $"two sources of kind {source.Kind} have the same target {source.Target} (the other is at {first}): give one of them a name");
         }
+
+        var logs = bound.Where(b => b.Source is JsonLogSourceSettings).ToLookup(b => Path.GetFullPath(((JsonLogSourceSettings)b.Source).Path), StringComparer.Ordinal);
+        foreach (var twins in logs)
+        {
+            foreach (var (_, origin) in twins.Skip(1))
+            {
+                findings.Error(origin, $"{twins.Key} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out");
+            }
+        }
     }
 }

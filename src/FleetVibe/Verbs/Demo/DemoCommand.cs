@@ -26,7 +26,7 @@ internal static class DemoCommand
         {
             limit, seed, nodes, truth, sink, dialect, database, org, tokenFile, listen,
         };
-        command.SetAction((result, _) => Problem(result, nodes, sink, dialect, database, org, tokenFile) is { } problem ? RefuseAsync(problem) : RunAsync(new DemoOptions
+        command.SetAction((result, _) => (Problem(result, nodes, sink, dialect, database, org, tokenFile) ?? Problem(result, limit, truth, listen)) is { } problem ? RefuseAsync(problem) : RunAsync(new DemoOptions
         {
             For = result.GetValue(limit),
             Seed = result.GetValue(seed),
@@ -55,13 +55,41 @@ internal static class DemoCommand
         if (result.GetValue(sink) is not { } url)
         {
             return result.GetValue(database) is not null || result.GetValue(org) is not null || result.GetValue(tokenFile) is not null
-                ? "--database, --org and --token-file belong to --sink: write that too, or leave them out"
+                || result.GetResult(dialect) is { Implicit: false }
+                ? "--dialect, --database, --org and --token-file belong to --sink: write that too, or leave them out"
                 : null;
+        }
+
+        if (result.GetValue(tokenFile) is { } token && !File.Exists(token))
+        {
+            return $"--token-file: {token} does not exist";
+        }
+
+        if (result.GetValue(tokenFile) is not null && Uri.TryCreate(url, UriKind.Absolute, out var open) && open.Scheme == Uri.UriSchemeHttp && !PeerTrust.IsLoopback(open))
+        {
+            return $"--sink: a token would go to {open.Host} in clear text: use https";
         }
 
         return Uri.TryCreate(url, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps) && uri.UserInfo.Length == 0
             ? null
             : "--sink is no http or https address without credentials: write one such as http://127.0.0.1:8187";
+    }
+
+    private static string? Problem(ParseResult result, Option<TimeSpan?> limit, Option<string?> truth, Option<ListenAddress?> listen)
+    {
+        if (result.GetValue(limit) is { } length && length <= TimeSpan.Zero)
+        {
+            return "--for must be longer than nothing: write one such as 60s";
+        }
+
+        if (result.GetValue(listen) is { IsLoopback: false } address)
+        {
+            return $"--listen: the demo's page has no token, so it stays on this machine: write 127.0.0.1:{address.Port}";
+        }
+
+        return result.GetValue(truth) is { } path && (Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+            ? $"--truth: {path} is no file in a folder that exists"
+            : null;
     }
 
     private static async Task<int> RefuseAsync(string problem)

@@ -32,6 +32,7 @@ internal sealed class DemoFleet : IAsyncDisposable
     private readonly BearerToken _agentToken = BearerToken.Random();
     private readonly DemoOptions _options;
     private readonly TextWriter _output;
+    private readonly TaskCompletionSource _mayStart = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TruthWriter? _truth;
     private SelfMadeAuthority? _authority;
 
@@ -56,6 +57,12 @@ internal sealed class DemoFleet : IAsyncDisposable
     public Uri Page { get; private set; } = null!;
 
     public string TruthPath => _truth!.Path;
+
+    /// <summary>
+    /// Lets the requests begin, once every agent has its first page: what an engine served before a first look is a
+    /// baseline, and the truth would hold more than anybody could have counted.
+    /// </summary>
+    public void AllowTraffic() => _mayStart.TrySetResult();
 
     /// <summary>The first role that ended without being told to.</summary>
     public Task<string> Ended => _stack.Ended;
@@ -147,6 +154,7 @@ internal sealed class DemoFleet : IAsyncDisposable
             Authority = _authority,
             Truth = _truth,
             ExpectedReaders = ExpectedReaders.Metrics,
+            StartAfter = _mayStart.Task,
             Model = Model,
             Task = Task,
             Latency = LatencyProfile.All[(number - 1) % LatencyProfile.All.Count],

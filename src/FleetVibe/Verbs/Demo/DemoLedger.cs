@@ -30,7 +30,12 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
         && (SinkRequests is null || SinkRequests == (long)Gateway.Committed);
 
     /// <summary>What still is on its way, for a line of progress.</summary>
-    public string OnItsWay => $"{Nodes.Sum(n => (long)(n.Agent?.Open ?? 0))} requests open, {Nodes.Sum(n => (long)(n.Agent?.Spooled ?? 0))} spooled, {Gateway.PointsQueued} points queued";
+    public string OnItsWay => $"{Nodes.Sum(n => (long)(n.Agent?.Open ?? 0))} requests open, {Nodes.Sum(n => (long)(n.Agent?.Spooled ?? 0))} spooled, {Gateway.PointsQueued} points queued"
+        + (Gateway.DeliveryError.Length > 0 ? $"; delivery is {Gateway.DeliveryState}: {Gateway.DeliveryError}" : "");
+
+    /// <summary>Whether every agent has reported, and has read each of its sources once.</summary>
+    public static bool EverySourceIsRead(FleetSnapshot fleet, int nodes) =>
+        fleet.Nodes.Count == nodes && fleet.Nodes.All(n => n.Sources.Count > 0 && n.Sources.All(s => s.HasUp && s.Up));
 
     /// <summary>Every sum that does not add up; empty where the ledger balances.</summary>
     public IReadOnlyList<string> Imbalances => [.. Nodes.SelectMany(OfNode), .. OfFleet()];

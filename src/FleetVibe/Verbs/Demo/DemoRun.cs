@@ -39,6 +39,11 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
         DateTimeOffset? end = null;
         while (!stop.IsCancellationRequested && !fleet.Ended.IsCompleted && (end is null || time.GetUtcNow() < end))
         {
+            if (!started.IsCompleted && await reader.ReadAsync(CancellationToken.None) is { } read && DemoLedger.EverySourceIsRead(read.Fleet, fleet.Nodes.Count))
+            {
+                fleet.AllowTraffic();
+            }
+
             if (end is null && started.IsCompletedSuccessfully && options.For is { } length)
             {
                 end = time.GetUtcNow() + length;
@@ -61,7 +66,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
         while (true)
         {
             ledger = await ReadLedgerAsync(reader) ?? ledger;
-            if (ledger is { IsAtRest: true })
+            if (ledger is { IsAtRest: true } && await IsWholeAsync(reader))
             {
                 await output.WriteLineAsync($"drained {(time.GetUtcNow() - limit + DrainLimit).TotalSeconds:0} s after the traffic");
                 return ledger;
@@ -69,11 +74,11 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
 
             if (time.GetUtcNow() >= limit)
             {
-                await output.WriteLineAsync($"not drained after {DrainLimit.TotalSeconds:0} s: {ledger?.OnItsWay ?? "aggregator and gateway do not answer"}");
+                await output.WriteLineAsync($"gave up: not drained after {DrainLimit.TotalSeconds:0} s: {ledger?.OnItsWay ?? "aggregator and gateway do not answer"}");
                 return ledger;
             }
 
-            await ProgressAsync(() => Task.FromResult($"draining: {ledger?.OnItsWay ?? "no answer"}"));
+            await ProgressAsync(() => Task.FromResult($"draining, for at most {DrainLimit.TotalSeconds:0} s: {ledger?.OnItsWay ?? "no answer"}"));
             await Task.Delay(LookEvery, time, CancellationToken.None);
         }
     }
@@ -92,8 +97,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
         await output.WriteLineAsync();
         ledger.Write(output);
         var truth = Truth.Read(fleet.TruthPath);
-        SeriesKey[] series = [.. truth.Requests.Select(r => (r.Model, r.Task)).Distinct().Select(s => new SeriesKey { Model = s.Model, Task = s.Task })];
-        SeriesTotals merged = await reader.MergeWindowsAsync(series, _begin - Margin, time.GetUtcNow() + Margin, CancellationToken.None);
+        var merged = await MergeAsync(reader, truth);
         var verdict = PercentileVerdict.Of(merged, truth);
         await output.WriteLineAsync();
         await output.WriteLineAsync($"percentiles of the fleet over {merged.Requests} requests, beside the exact ones of {fleet.TruthPath}");
@@ -109,6 +113,19 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
             : $"{problems.Length} {(problems.Length == 1 ? "thing is" : "things are")} wrong");
         return problems.Length == 0;
     }
+
+    // The requests of the log may be home before the last scrape, which brings their times to first token.
+    private async Task<bool> IsWholeAsync(FleetReader reader)
+    {
+        var truth = Truth.Read(fleet.TruthPath);
+        return (await MergeAsync(reader, truth)).Ttft.Count >= truth.Count;
+    }
+
+    private Task<SeriesTotals> MergeAsync(FleetReader reader, Truth truth) => reader.MergeWindowsAsync(
+        truth.Requests.Select(r => (r.Model, r.Task)).Distinct().Select(s => new SeriesKey { Model = s.Model, Task = s.Task }),
+        _begin - Margin,
+        time.GetUtcNow() + Margin,
+        CancellationToken.None);
 
     private async Task ProgressAsync(Func<Task<string>> line)
     {
