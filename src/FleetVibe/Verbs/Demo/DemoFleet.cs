@@ -24,7 +24,7 @@ internal sealed class DemoFleet : IAsyncDisposable
     private const string Task = "algorithm_reasoning";
 
     // Traffic waits for the first scrape, and the page for the first heartbeat: a watcher should not wait for both at full length.
-    private static readonly TimeSpan Lively = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Lively = TimeSpan.FromSeconds(1);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleetvibe-demo-");
     private readonly RoleStack _stack;

@@ -33,9 +33,12 @@ internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus
     public string OnItsWay => $"{Nodes.Sum(n => (long)(n.Agent?.Open ?? 0))} requests open, {Nodes.Sum(n => (long)(n.Agent?.Spooled ?? 0))} spooled, {Gateway.PointsQueued} points queued"
         + (Gateway.DeliveryError.Length > 0 ? $"; delivery is {Gateway.DeliveryState}: {Gateway.DeliveryError}" : "");
 
-    /// <summary>Whether every agent has reported, and has read each of its sources once.</summary>
-    public static bool EverySourceIsRead(FleetSnapshot fleet, int nodes) =>
-        fleet.Nodes.Count == nodes && fleet.Nodes.All(n => n.Sources.Count > 0 && n.Sources.All(s => s.HasUp && s.Up));
+    /// <summary>
+    /// Whether every agent has read its engine's page once. The log is read from its beginning and the GPUs have no
+    /// counters: nothing of theirs can come too early.
+    /// </summary>
+    public static bool EveryPageIsRead(FleetSnapshot fleet, int nodes) =>
+        fleet.Nodes.Count == nodes && fleet.Nodes.All(n => n.Sources.Any(s => s is { Kind: "vllm", HasUp: true, Up: true }));
 
     /// <summary>Every sum that does not add up; empty where the ledger balances.</summary>
     public IReadOnlyList<string> Imbalances => [.. Nodes.SelectMany(OfNode), .. OfFleet()];

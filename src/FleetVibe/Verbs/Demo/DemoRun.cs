@@ -11,6 +11,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
 {
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookForPagesEvery = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(90);
 
     // A scrape that ends after the traffic belongs to a window around its middle.
@@ -39,7 +40,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
         DateTimeOffset? end = null;
         while (!stop.IsCancellationRequested && !fleet.Ended.IsCompleted && (end is null || time.GetUtcNow() < end))
         {
-            if (!started.IsCompleted && await reader.ReadAsync(CancellationToken.None) is { } read && DemoLedger.EverySourceIsRead(read.Fleet, fleet.Nodes.Count))
+            if (!started.IsCompleted && await reader.ReadAsync(CancellationToken.None) is { } read && DemoLedger.EveryPageIsRead(read.Fleet, fleet.Nodes.Count))
             {
                 fleet.AllowTraffic();
             }
@@ -50,7 +51,7 @@ internal sealed class DemoRun(DemoFleet fleet, DemoOptions options, TimeProvider
             }
 
             await ProgressAsync(async () => Line(await reader.ReadAsync(CancellationToken.None)));
-            await Task.Delay(LookEvery, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(started.IsCompleted ? LookEvery : LookForPagesEvery, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         if (fleet.Ended.IsCompleted)
