@@ -35,7 +35,7 @@ public sealed class Truth
     /// <exception cref="InvalidDataException">A line is not a truth line; the message names file and line.</exception>
     public static Truth Read(params IEnumerable<string> paths) => new(paths.SelectMany(ReadFile).ToList());
 
-    /// <summary>Exact nearest-rank percentile of the durations: rank ceil(n * k / 1000), DESIGN 5. Null where there is no request.</summary>
+    /// <summary>Exact nearest-rank percentile of the durations: rank ceil(n * k / 1000). Null where there is no request.</summary>
     /// <param name="perMille">1 to 1000, e.g. 950 for p95.</param>
     public double? DurationPercentileMs(int perMille) => NearestRank(_durations.Value, perMille);
 

@@ -8,7 +8,7 @@ namespace FleetVibe.Verbs.Demo;
 internal sealed record NodeLedger(string Node, long Served, AgentLedger? Agent, NodeCommitted? Gateway);
 
 /// <summary>
-/// Both ledgers of DESIGN 8 beside what really happened: requests per node and fleet, and points. Pure.
+/// Both ledgers, of requests and of points, beside what really happened: requests per node and fleet, and points. Pure.
 /// </summary>
 /// <param name="SinkRequests">Sum of requests over vibe_fleet with window=10s at the simulated Telegraf; null with another sink.</param>
 internal sealed record DemoLedger(IReadOnlyList<NodeLedger> Nodes, GatewayStatus Gateway, long? SinkRequests)
