@@ -96,7 +96,13 @@ internal sealed class DemoFleet : IAsyncDisposable
             await Telegraf.DisposeAsync();
         }
 
-        _truth?.Dispose();
+        if (_truth is not null)
+        {
+            // Writers of several processes share a truth file by it; here all have gone.
+            _truth.Dispose();
+            File.Delete(_truth.Path + ".lock");
+        }
+
         _authority?.Dispose();
         try
         {
