@@ -159,6 +159,7 @@ public class VllmAdapterTests
             var one = Fresh().Read(good, 10);
             var two = one.State.Read(damage, 20);
             var three = two.State.Read(Engine(latency: [1, 1, 1, 13], generated: 130, prompt: 13, stop: 3), 30);
+            Assert.Equal(ErrorClass.WrongContent, two.Error);
             Assert.True(Total(two).IsEmpty);
             Assert.True(two.SamplesSkipped >= 7, $"{two.SamplesSkipped} skipped");
             Assert.Equal((3, 30, 3), (Total(three).Requests, Total(three).OutputTokens, Total(three).InputTokens));
