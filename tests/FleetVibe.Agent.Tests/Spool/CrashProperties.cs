@@ -145,7 +145,7 @@ public class CrashProperties
 
         private void Offer(int count)
         {
-            var offered = _spool.Store.Offer(_spool.Store.Backlog(0, count));
+            var offered = _spool.Store.Offer([.. _spool.Store.OfferedSequences(), .. _spool.Store.Backlog(count)]);
             foreach (var (seq, content) in offered.Records)
             {
                 _offered.Add(seq);
