@@ -33,7 +33,8 @@ public static class LedgerBalance
         var refused = agent.AckedLate + agent.AckedFuture + agent.AckedUndecodable;
         if (agent.Seen != agent.Open + agent.Spooled + agent.AckedCommitted + refused + agent.DroppedSpoolFull)
         {
-            faults.Add($"seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused} + dropped {agent.DroppedSpoolFull}");
+            var dropped = agent.DroppedSpoolFull > 0 ? $" + dropped {agent.DroppedSpoolFull}" : "";
+            faults.Add($"seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused}{dropped}");
         }
 
         var now = Compare(latest, latest);
