@@ -22,10 +22,10 @@ public static class GatewayRegistration
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
-        services.AddSingleton(provider => new SqliteCommitLog(
-            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SqliteCommitLog>>()));
-        services.AddSingleton<ICommitLog>(provider => provider.GetRequiredService<SqliteCommitLog>());
-        services.AddSingleton<IOutbox>(provider => provider.GetRequiredService<SqliteCommitLog>());
+        services.AddSingleton(provider => DatabaseCommitLog.Open(
+            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseCommitLog>>()));
+        services.AddSingleton<ICommitLog>(provider => provider.GetRequiredService<DatabaseCommitLog>());
+        services.AddSingleton<IOutbox>(provider => provider.GetRequiredService<DatabaseCommitLog>());
         services.AddSingleton<DeliveryStatus>();
         services.AddHostedService<Housekeeping>();
         services.AddHostedService<RollUpLoop>();

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace FleetVibe.Gateway.Outbox;
 
 /// <summary>Attempts stand in the file before their first byte leaves; a point is in at most one.</summary>
@@ -9,11 +7,11 @@ internal static class AttemptTable
 
     private const string Due = "attempt IS NULL AND (state = 0 OR replay = 1)";
 
-    internal static bool HasDue(SqliteDatabase database, IReadOnlyCollection<long> except) => database.Number(
-        $"SELECT 1 FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) LIMIT 1", JsonSerializer.Serialize(except)) is not null;
+    internal static bool HasDue(Database database, IReadOnlyCollection<long> except) => database.Number(
+        $"SELECT 1 FROM heads WHERE {Due} AND NOT {database.IsIn("id", 1)} LIMIT 1", database.ListOf(except)) is not null;
 
     internal static DeliveryBatch? Begin(
-        SqliteDatabase database, BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
+        Database database, BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
     {
         var lines = Select(database, limits, only, except, out var full);
         if (lines.Count == 0)
@@ -33,7 +31,7 @@ internal static class AttemptTable
         return new DeliveryBatch(attempt, expiresAt, lines, full);
     }
 
-    internal static void End(SqliteDatabase database, long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    internal static void End(Database database, long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
     {
         var refusedById = refused.ToDictionary(r => r.Line.Id);
         var change = default(PointCounts);
@@ -61,7 +59,7 @@ internal static class AttemptTable
         database.Execute(end == AttemptEnd.Unknown ? "UPDATE attempts SET state = 1 WHERE id = $1" : "DELETE FROM attempts WHERE id = $1", attempt);
     }
 
-    internal static void Refuse(SqliteDatabase database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    internal static void Refuse(Database database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
     {
         foreach (var refusal in refused)
         {
@@ -78,7 +76,7 @@ internal static class AttemptTable
         }
     }
 
-    internal static int ReleaseExpired(SqliteDatabase database, DateTimeOffset expiredBefore, DateTimeOffset now)
+    internal static int ReleaseExpired(Database database, DateTimeOffset expiredBefore, DateTimeOffset now)
     {
         var expired = new List<long>();
 
@@ -102,18 +100,18 @@ internal static class AttemptTable
     }
 
     private static List<BatchLine> Select(
-        SqliteDatabase database, BatchLimits limits, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except, out bool full)
+        Database database, BatchLimits limits, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except, out bool full)
     {
         full = false;
         var lines = new List<BatchLine>();
         var bytes = 0;
         using var rows = only is null
             ? database.Query(
-                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) ORDER BY turn LIMIT $2",
-                JsonSerializer.Serialize(except), (long)limits.Lines)
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND NOT {database.IsIn("id", 1)} ORDER BY turn LIMIT $2",
+                database.ListOf(except), (long)limits.Lines)
             : database.Query(
-                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id IN (SELECT value FROM json_each($1)) AND id NOT IN (SELECT value FROM json_each($3)) ORDER BY turn LIMIT $2",
-                JsonSerializer.Serialize(only), (long)limits.Lines, JsonSerializer.Serialize(except));
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND {database.IsIn("id", 1)} AND NOT {database.IsIn("id", 3)} ORDER BY turn LIMIT $2",
+                database.ListOf(only), (long)limits.Lines, database.ListOf(except));
         while (rows.Read())
         {
             var line = rows.GetString(4);
@@ -132,7 +130,7 @@ internal static class AttemptTable
     }
 
     // The mark goes to the revision that was sent, never to the row.
-    private static void Leave(SqliteDatabase database, long id, Head head, HeadState state)
+    private static void Leave(Database database, long id, Head head, HeadState state)
     {
         var isHead = head.Attempted == head.Revision;
         database.Execute(
@@ -140,15 +138,15 @@ internal static class AttemptTable
             UPDATE heads SET
               delivered_hi = CASE WHEN $2 = 1 THEN attempt_hi ELSE delivered_hi END,
               delivered_lo = CASE WHEN $2 = 1 THEN attempt_lo ELSE delivered_lo END,
-              state = CASE WHEN $3 THEN $2 ELSE state END,
-              replay = CASE WHEN $3 THEN 0 ELSE replay END,
+              state = CASE WHEN $3 = 1 THEN $2 ELSE state END,
+              replay = CASE WHEN $3 = 1 THEN 0 ELSE replay END,
               attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL
             WHERE id = $1
             """,
             id, (long)state, isHead ? 1L : 0L);
     }
 
-    private static void WriteDeadLetter(SqliteDatabase database, Refusal refusal, DateTimeOffset now) => database.Execute(
+    private static void WriteDeadLetter(Database database, Refusal refusal, DateTimeOffset now) => database.Execute(
         "INSERT INTO dead_letters (key, revision_hi, revision_lo, line, reason, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
         refusal.Line.Key, refusal.Line.Revision.Hi, refusal.Line.Revision.Lo, refusal.Line.Line, refusal.Reason, now.ToUnixTimeMilliseconds());
 }

@@ -88,7 +88,7 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
         }
-        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or Microsoft.Data.Sqlite.SqliteException)
+        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or System.Data.Common.DbException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }

@@ -10,7 +10,7 @@ internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
 /// <summary>One commit inside its savepoint: the checks, then window, fates, counters, the head of its point and the mark of its roll-up together.</summary>
 internal static class CommitTransaction
 {
-    internal static CommitReply Run(SqliteDatabase database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
+    internal static CommitReply Run(Database database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
     {
         var request = commit.Request;
         if (request.LogId != identity.LogId)
@@ -44,7 +44,7 @@ internal static class CommitTransaction
         }
     }
 
-    private static List<PartStanding> StandingsOf(SqliteDatabase database, long series, List<(Contributor Part, InstanceRow Instance)> parts)
+    private static List<PartStanding> StandingsOf(Database database, long series, List<(Contributor Part, InstanceRow Instance)> parts)
     {
         var seen = new HashSet<(long, ulong)>();
         return [.. parts.Select(p => seen.Add((p.Instance.Id, p.Part.Record.Seq))
@@ -53,7 +53,7 @@ internal static class CommitTransaction
     }
 
     private static CommitReply Write(
-        SqliteDatabase database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
+        Database database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
         List<(Contributor Part, InstanceRow Instance)> parts, DateTimeOffset now)
     {
         var request = commit.Request;

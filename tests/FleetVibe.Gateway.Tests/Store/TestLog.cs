@@ -12,7 +12,7 @@ internal sealed class TestLog : IDisposable
     internal const long Start = 1_700_000_010;
 
     private readonly string _root = Path.Combine(Path.GetTempPath(), "fleetvibe-gateway-" + Guid.NewGuid().ToString("N"));
-    private SqliteCommitLog? _log;
+    private DatabaseCommitLog? _log;
 
     internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14)
     {
@@ -32,7 +32,7 @@ internal sealed class TestLog : IDisposable
 
     internal string Folder => _root;
 
-    internal SqliteCommitLog Log => _log ??= new SqliteCommitLog(Settings, Clock, NullLogger.Instance);
+    internal DatabaseCommitLog Log => _log ??= DatabaseCommitLog.Open(Settings, Clock, NullLogger.Instance);
 
     /// <summary>Makes roll-ups until none is due.</summary>
     internal async Task RollUpAsync()
@@ -42,7 +42,7 @@ internal sealed class TestLog : IDisposable
         }
     }
 
-    internal SqliteCommitLog Reopen()
+    internal DatabaseCommitLog Reopen()
     {
         _log?.Dispose();
         _log = null;

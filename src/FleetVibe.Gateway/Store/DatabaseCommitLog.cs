@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Gateway.Store;
 
-/// <summary>The commit log and its outbox in one SQLite file: one thread writes, one reads. Thread safe.</summary>
-internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
+/// <summary>The commit log and its outbox in one database: one thread writes, one reads. Thread safe.</summary>
+internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
 {
     private const int MostPrunedAtOnce = 2000;
 
@@ -18,36 +18,49 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
 
     private readonly GatewaySettings _settings;
     private readonly TimeProvider _clock;
-    private readonly CommitLogFile _file;
-    private readonly SqliteWorker _reader;
+    private readonly IStoreBackend _backend;
+    private readonly StoreHealth _health;
+    private readonly StoreWorker _reader;
 
     /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
-    internal SqliteCommitLog(GatewaySettings settings, TimeProvider clock, ILogger logger)
+    internal DatabaseCommitLog(IStoreBackend backend, GatewaySettings settings, TimeProvider clock, ILogger logger)
     {
         _settings = settings;
         _clock = clock;
-        _file = CommitLogFile.Open(settings.DataDirectory, clock, logger, out var writer, out var identity, settings.WindowRetention);
-        Identity = identity;
-        LimitSize(writer, settings.StoreMaxBytes);
+        _backend = backend;
+        _health = new StoreHealth(logger);
+        var writer = _backend.OpenWriter();
+        _backend.LimitSize(writer, settings.StoreMaxBytes);
+        writer.Begin(write: true);
         WindowTable.AdvanceHorizon(writer, clock.GetUtcNow(), settings.WindowRetention);
-        Writer = new SqliteWorker(writer, readOnly: false, clock, _file.MarkDamaged);
-        _reader = new SqliteWorker(_file.OpenReader(), readOnly: true, clock, _file.MarkDamaged);
+        writer.Execute("COMMIT");
+        Writer = new StoreWorker(writer, readOnly: false, clock, _backend.MarkDamaged, _health);
+        _reader = new StoreWorker(_backend.OpenReader(), readOnly: true, clock, _backend.MarkDamaged);
     }
 
-    public LogIdentity Identity { get; }
+    /// <summary>Opens the store that the settings name, and the log in it.</summary>
+    /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
+    internal static DatabaseCommitLog Open(GatewaySettings settings, TimeProvider clock, ILogger logger)
+    {
+        var backend = CommitLogFile.Open(settings.DataDirectory, clock, logger, settings.WindowRetention);
+        try
+        {
+            return new DatabaseCommitLog(backend, settings, clock, logger);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    public LogIdentity Identity => _backend.Identity;
 
     /// <summary>For tests.</summary>
-    internal SqliteWorker Writer { get; }
+    internal StoreWorker Writer { get; }
 
     /// <summary>For tests: reads on the reading thread.</summary>
-    internal Task<T> ReadAsync<T>(Func<SqliteDatabase, T> read) => _reader.RunAsync(read);
-
-    /// <summary>Sets the limit of the file.</summary>
-    internal static void LimitSize(SqliteDatabase database, long bytes)
-    {
-        var pageSize = database.Number("PRAGMA page_size")!.Value;
-        database.Number(FormattableString.Invariant($"PRAGMA max_page_count = {Math.Max(64, bytes / pageSize)}"));
-    }
+    internal Task<T> ReadAsync<T>(Func<Database, T> read) => _reader.RunAsync(read);
 
     public Task<WindowState> LoadWindowAsync(WindowKey key) => ReadAsync(db => WindowTable.StateOf(db, key, Identity.LogId));
 
@@ -100,7 +113,8 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
             PointsDeadLettered = (ulong)counts[Counter.PointsDeadLettered],
             Commits = (ulong)counts[Counter.Commits],
             LostSwaps = (ulong)counts[Counter.LostSwaps],
-            StoreBytes = (ulong)_file.Bytes,
+            StoreError = _health.Error,
+            StoreBytes = (ulong)_backend.BytesOf(db),
         };
         status.Nodes.Add(CounterTable.OfNodes(db));
         return status;
@@ -165,24 +179,24 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
     }
 
     // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
-    private RollUpTurn RollUp(SqliteDatabase database)
+    private RollUpTurn RollUp(Database database)
     {
-        LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
         try
         {
             return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
         }
         finally
         {
-            LimitSize(database, _settings.StoreMaxBytes);
+            _backend.LimitSize(database, _settings.StoreMaxBytes);
         }
     }
 
-    /// <summary>Finishes what waits and closes the file.</summary>
+    /// <summary>Finishes what waits and closes the log.</summary>
     public void Dispose()
     {
         Writer.Dispose();
         _reader.Dispose();
-        _file.Dispose();
+        _backend.Dispose();
     }
 }
