@@ -21,42 +21,75 @@ internal static class AttemptTable
 
         var attempt = database.Number(
             "INSERT INTO attempts (expires_at_ms, state) VALUES ($1, 0) RETURNING id", expiresAt.ToUnixTimeMilliseconds())!.Value;
-        foreach (var line in lines)
-        {
-            database.Execute(
-                "UPDATE heads SET attempt = $2, attempt_hi = revision_hi, attempt_lo = revision_lo, attempt_replays = (state <> 0) WHERE id = $1",
-                line.Id, attempt);
-        }
-
+        database.Execute(
+            $"""
+            UPDATE heads SET attempt = $2, attempt_hi = revision_hi, attempt_lo = revision_lo, attempt_replays = CASE WHEN state <> 0 THEN 1 ELSE 0 END
+            WHERE {database.IsIn("id", 1)}
+            """,
+            database.ListOf([.. lines.Select(l => l.Id)]), attempt);
         return new DeliveryBatch(attempt, expiresAt, lines, full);
     }
 
-    internal static void End(Database database, long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    /// <param name="sent">Lines of the attempt. Where others took it for dead meanwhile, they may have arrived after higher revisions.</param>
+    internal static void End(
+        Database database, long attempt, IReadOnlyList<BatchLine> sent, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
     {
+        if (!Exists(database, attempt))
+        {
+            WriteBack(database, sent, now);
+            return;
+        }
+
+        var disturbed = HeadTable.DisturbedIn(database, attempt);
         var refusedById = refused.ToDictionary(r => r.Line.Id);
         var change = default(PointCounts);
+        var (delivered, deadLetters) = (new List<long>(), new List<long>());
         foreach (var (id, head) in HeadTable.InAttempt(database, attempt))
         {
             if (refusedById.TryGetValue(id, out var refusal))
             {
                 change += PointCounts.OnDeadLetter(head);
                 WriteDeadLetter(database, refusal, now);
-                Leave(database, id, head, HeadState.DeadLetter);
+                deadLetters.Add(id);
             }
             else if (end == AttemptEnd.Delivered)
             {
                 change += PointCounts.OnDelivered(head);
-                Leave(database, id, head, HeadState.Delivered);
+                delivered.Add(id);
             }
             else if (end == AttemptEnd.Released)
             {
                 change += PointCounts.OnReleased(head);
-                database.Execute("UPDATE heads SET attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL WHERE id = $1", id);
             }
         }
 
         CounterTable.AddPoints(database, change);
-        database.Execute(end == AttemptEnd.Unknown ? "UPDATE attempts SET state = 1 WHERE id = $1" : "DELETE FROM attempts WHERE id = $1", attempt);
+        Leave(database, delivered, HeadState.Delivered);
+        Leave(database, deadLetters, HeadState.DeadLetter);
+        if (end == AttemptEnd.Unknown)
+        {
+            database.Execute("UPDATE attempts SET state = 1 WHERE id = $1", attempt);
+        }
+        else
+        {
+            database.Execute("UPDATE heads SET attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL WHERE attempt = $1", attempt);
+            database.Execute("DELETE FROM attempts WHERE id = $1", attempt);
+        }
+
+        WaitOut(database, disturbed, now);
+    }
+
+    internal static bool Exists(Database database, long attempt) => database.Number("SELECT id FROM attempts WHERE id = $1", attempt) is not null;
+
+    /// <summary>
+    /// Lines of an attempt that was taken for dead may have been written after higher revisions of the same points: the heads
+    /// go out once more, after the quiet time, or where another attempt has them after that one.
+    /// </summary>
+    internal static void WriteBack(Database database, IReadOnlyList<BatchLine> lines, DateTimeOffset now)
+    {
+        long[] ids = [.. lines.Select(l => l.Id)];
+        database.Execute($"UPDATE heads SET replay = 2 WHERE {database.IsIn("id", 1)} AND attempt IS NOT NULL", database.ListOf(ids));
+        WaitOut(database, ids, now);
     }
 
     internal static void Refuse(Database database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
@@ -93,7 +126,7 @@ internal static class AttemptTable
 
         foreach (var attempt in expired)
         {
-            End(database, attempt, AttemptEnd.Released, [], now);
+            End(database, attempt, [], AttemptEnd.Released, [], now);
         }
 
         return expired.Count;
@@ -130,20 +163,42 @@ internal static class AttemptTable
     }
 
     // The mark goes to the revision that was sent, never to the row.
-    private static void Leave(Database database, long id, Head head, HeadState state)
+    private static void Leave(Database database, List<long> ids, HeadState state)
     {
-        var isHead = head.Attempted == head.Revision;
+        if (ids.Count == 0)
+        {
+            return;
+        }
+
         database.Execute(
-            """
+            $"""
             UPDATE heads SET
               delivered_hi = CASE WHEN $2 = 1 THEN attempt_hi ELSE delivered_hi END,
               delivered_lo = CASE WHEN $2 = 1 THEN attempt_lo ELSE delivered_lo END,
-              state = CASE WHEN $3 = 1 THEN $2 ELSE state END,
-              replay = CASE WHEN $3 = 1 THEN 0 ELSE replay END,
+              state = CASE WHEN attempt_hi = revision_hi AND attempt_lo = revision_lo THEN $2 ELSE state END,
+              replay = CASE WHEN attempt_hi = revision_hi AND attempt_lo = revision_lo AND replay = 1 THEN 0 ELSE replay END,
               attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL
-            WHERE id = $1
+            WHERE {database.IsIn("id", 1)}
             """,
-            id, (long)state, isHead ? 1L : 0L);
+            database.ListOf(ids), (long)state);
+    }
+
+    // An attempt that sends nothing and is over now: its points are free when the quiet time has passed. No revision is on the
+    // wire, so none is counted; a dead letter stays one.
+    private static void WaitOut(Database database, IReadOnlyCollection<long> ids, DateTimeOffset now)
+    {
+        if (ids.Count == 0)
+        {
+            return;
+        }
+
+        var attempt = database.Number("INSERT INTO attempts (expires_at_ms, state) VALUES ($1, 1) RETURNING id", now.ToUnixTimeMilliseconds())!.Value;
+        database.Execute(
+            $"""
+            UPDATE heads SET attempt = $2, attempt_replays = 1, replay = CASE WHEN state = 1 THEN 1 ELSE 0 END
+            WHERE {database.IsIn("id", 1)} AND attempt IS NULL
+            """,
+            database.ListOf(ids), attempt);
     }
 
     private static void WriteDeadLetter(Database database, Refusal refusal, DateTimeOffset now) => database.Execute(

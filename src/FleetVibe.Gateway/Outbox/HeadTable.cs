@@ -30,7 +30,7 @@ internal static class HeadTable
         // A point that waits keeps its turn, or one that changes often would never be sent.
         database.Execute(
             """
-            UPDATE heads SET revision_hi = $2, revision_lo = $3, line = $4, replay = 0,
+            UPDATE heads SET revision_hi = $2, revision_lo = $3, line = $4, replay = CASE WHEN replay = 2 THEN 2 ELSE 0 END,
               turn = CASE WHEN state = 0 AND attempt IS NULL THEN turn ELSE $5 END, state = 0
             WHERE id = $1
             """,
@@ -61,6 +61,19 @@ internal static class HeadTable
         }
 
         return heads;
+    }
+
+    /// <summary>Points of an attempt that a sender, taken for dead, may have written meanwhile.</summary>
+    internal static List<long> DisturbedIn(Database database, long attempt)
+    {
+        var ids = new List<long>();
+        using var rows = database.Query("SELECT id FROM heads WHERE attempt = $1 AND replay = 2", attempt);
+        while (rows.Read())
+        {
+            ids.Add(rows.GetInt64(0));
+        }
+
+        return ids;
     }
 
     /// <summary>Removes settled heads below the horizon: no revision of theirs is taken any more.</summary>

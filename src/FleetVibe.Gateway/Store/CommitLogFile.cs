@@ -166,12 +166,12 @@ internal sealed class CommitLogFile : IStoreBackend
                 throw new StoreUnusableException($"{Path} was written by a newer FleetVibe (schema {version}, this one knows {Schema.Version}): run that version");
             }
 
-            if (version == 1)
+            if (version < Schema.Version)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                database.Run(Schema.FromVersion1);
+                database.Run(version == 1 ? Schema.FromVersion1 + Schema.FromVersion2 : Schema.FromVersion2);
                 database.Execute("COMMIT");
-                _logger.LogInformation("The commit log {Path} was brought from schema 1 to {Version}; its roll-ups are made in the background", Path, Schema.Version);
+                _logger.LogInformation("The commit log {Path} was brought from schema {Old} to {Version}", Path, version, Schema.Version);
             }
 
             using var row = database.Query("SELECT log_id, generation, born FROM meta");

@@ -35,32 +35,17 @@ internal static class CounterTable
     internal static IEnumerable<NodeCommitted> OfNodes(Database database)
     {
         var nodes = new SortedDictionary<string, NodeCommitted>(StringComparer.Ordinal);
-        using var rows = database.Query("SELECT node, name, value FROM counters WHERE node <> ''");
-        while (rows.Read())
+        using (var rows = database.Query("SELECT node, name, value FROM counters WHERE node <> ''"))
         {
-            var node = rows.GetString(0);
-            if (!nodes.TryGetValue(node, out var counts))
+            while (rows.Read())
             {
-                nodes.Add(node, counts = new NodeCommitted { Node = node });
-            }
+                var node = rows.GetString(0);
+                if (!nodes.TryGetValue(node, out var counts))
+                {
+                    nodes.Add(node, counts = new NodeCommitted { Node = node });
+                }
 
-            var value = (ulong)rows.GetInt64(2);
-            switch (rows.GetString(1))
-            {
-                case Counter.Committed:
-                    counts.Committed = value;
-                    break;
-                case Counter.Late:
-                    counts.Late = value;
-                    break;
-                case Counter.Future:
-                    counts.Future = value;
-                    break;
-                case Counter.Undecodable:
-                    counts.Undecodable = value;
-                    break;
-                default:
-                    break;
+                Set(counts, rows.GetString(1), (ulong)rows.GetInt64(2));
             }
         }
 
@@ -74,6 +59,27 @@ internal static class CounterTable
         }
 
         return nodes.Values;
+    }
+
+    private static void Set(NodeCommitted counts, string name, ulong value)
+    {
+        switch (name)
+        {
+            case Counter.Committed:
+                counts.Committed = value;
+                break;
+            case Counter.Late:
+                counts.Late = value;
+                break;
+            case Counter.Future:
+                counts.Future = value;
+                break;
+            case Counter.Undecodable:
+                counts.Undecodable = value;
+                break;
+            default:
+                break;
+        }
     }
 
     private static Dictionary<string, long> Read(Database database, string node)

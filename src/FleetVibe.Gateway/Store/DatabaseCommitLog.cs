@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Gateway.Store;
@@ -22,6 +23,10 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     private readonly StoreHealth _health;
     private readonly StoreWorker _reader;
 
+    // What this process sends, and what it sent and could not end: with both gone, so is the process that might still write.
+    private readonly ConcurrentDictionary<long, IReadOnlyList<BatchLine>> _underWay = [];
+    private readonly ConcurrentDictionary<long, IReadOnlyList<BatchLine>> _notEnded = [];
+
     /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
     internal DatabaseCommitLog(IStoreBackend backend, GatewaySettings settings, TimeProvider clock, ILogger logger)
     {
@@ -42,7 +47,9 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
     internal static DatabaseCommitLog Open(GatewaySettings settings, TimeProvider clock, ILogger logger)
     {
-        var backend = CommitLogFile.Open(settings.DataDirectory, clock, logger, settings.WindowRetention);
+        IStoreBackend backend = settings.Postgres is { } postgres
+            ? new PostgresBackend(postgres, settings.WindowRetention, clock, logger)
+            : CommitLogFile.Open(settings.DataDirectory, clock, logger, settings.WindowRetention);
         try
         {
             return new DatabaseCommitLog(backend, settings, clock, logger);
@@ -62,7 +69,16 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     /// <summary>For tests: reads on the reading thread.</summary>
     internal Task<T> ReadAsync<T>(Func<Database, T> read) => _reader.RunAsync(read);
 
-    public Task<WindowState> LoadWindowAsync(WindowKey key) => ReadAsync(db => WindowTable.StateOf(db, key, Identity.LogId));
+    public Task<WindowState> LoadWindowAsync(WindowKey key, bool withHistory = false) => ReadAsync(db =>
+    {
+        var state = WindowTable.StateOf(db, key, Identity.LogId);
+        if (withHistory)
+        {
+            state.History.Add(RevisionTable.Of(db, key));
+        }
+
+        return state;
+    });
 
     public Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series) =>
         ReadAsync(db => WindowTable.OpenWindowsOf(db, series, Identity.LogId));
@@ -92,7 +108,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     });
 
     public Task<AdmitInstanceReply> AdmitInstanceAsync(AdmitInstanceRequest request) =>
-        Writer.RunAsync(db => InstanceTable.Admit(db, request, Identity.LogId, _clock.GetUtcNow()));
+        Writer.RunAsync(db => InstanceTable.Admit(db, request, Identity, _clock.GetUtcNow()));
 
     public Task<GatewayStatus> StatusAsync() => ReadAsync(db =>
     {
@@ -113,6 +129,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
             PointsDeadLettered = (ulong)counts[Counter.PointsDeadLettered],
             Commits = (ulong)counts[Counter.Commits],
             LostSwaps = (ulong)counts[Counter.LostSwaps],
+            CommitsLost = (ulong)counts[Counter.CommitsLost],
             StoreError = _health.Error,
             StoreBytes = (ulong)_backend.BytesOf(db),
         };
@@ -137,6 +154,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         ReadOnlySpan<int> removed =
         [
             WindowTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
+            RevisionTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
             RollUpTable.Prune(db, rollUpsBefore, MostPrunedAtOnce),
             HeadTable.Prune(db, horizon, MostPrunedAtOnce),
             FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
@@ -147,15 +165,39 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
 
     public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
 
-    public Task<DeliveryBatch?> BeginAttemptAsync(
-        BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except) =>
-        Writer.RunAsync(db => AttemptTable.Begin(db, limits, expiresAt, only, except));
-
-    public Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
+    public async Task<DeliveryBatch?> BeginAttemptAsync(
+        BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
     {
-        AttemptTable.End(db, attempt, end, refused, _clock.GetUtcNow());
-        return true;
-    });
+        var batch = await Writer.RunAsync(db => AttemptTable.Begin(db, limits, expiresAt, only, except));
+        if (batch is not null)
+        {
+            _underWay[batch.Attempt] = batch.Lines;
+        }
+
+        return batch;
+    }
+
+    public async Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused)
+    {
+        var sent = _underWay.GetValueOrDefault(attempt) ?? [];
+        try
+        {
+            await Writer.RunAsync(db =>
+            {
+                AttemptTable.End(db, attempt, sent, end, refused, _clock.GetUtcNow());
+                return true;
+            });
+        }
+        catch
+        {
+            _notEnded[attempt] = sent;
+            throw;
+        }
+        finally
+        {
+            _underWay.TryRemove(attempt, out _);
+        }
+    }
 
     public Task RefuseAsync(IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
     {
@@ -163,8 +205,26 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         return true;
     });
 
-    public Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore) =>
-        Writer.RunAsync(db => AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow()));
+    public async Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore)
+    {
+        var notEnded = _notEnded.ToArray();
+        var released = await Writer.RunAsync(db =>
+        {
+            // One that still stands is released in its time.
+            foreach (var (_, sent) in notEnded.Where(a => !AttemptTable.Exists(db, a.Key)))
+            {
+                AttemptTable.WriteBack(db, sent, _clock.GetUtcNow());
+            }
+
+            return AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow());
+        });
+        foreach (var (attempt, _) in notEnded)
+        {
+            _notEnded.TryRemove(attempt, out _);
+        }
+
+        return released;
+    }
 
     public async Task<int> ReplayAsync(long from, long to)
     {

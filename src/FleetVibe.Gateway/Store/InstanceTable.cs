@@ -70,12 +70,13 @@ internal static class InstanceTable
     /// <summary>The instance that took the node's name last; null where none did.</summary>
     internal static long? HolderOf(Database database, string node) => database.Number("SELECT instance FROM leases WHERE node = $1", node);
 
-    internal static AdmitInstanceReply Admit(Database database, AdmitInstanceRequest request, string logId, DateTimeOffset now)
+    internal static AdmitInstanceReply Admit(Database database, AdmitInstanceRequest request, LogIdentity log, DateTimeOffset now)
     {
-        var instance = FindOrAdd(database, request.Node, request.Instance.Span);
+        var known = Find(database, request.Node, request.Instance.Span);
+        var instance = known ?? FindOrAdd(database, request.Node, request.Instance.Span);
         var reply = new AdmitInstanceReply
         {
-            LogId = logId,
+            LogId = log.LogId,
             InstanceOrdinal = (ulong)instance.Ordinal,
             HighestSeq = (ulong)instance.HighestSeq,
             Outcome = AdmitInstanceReply.Types.Outcome.Admitted,
@@ -96,9 +97,25 @@ internal static class InstanceTable
             database.Execute(
                 "INSERT INTO leases VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, renewed_at_ms = excluded.renewed_at_ms",
                 request.Node, instance.Id, now.ToUnixTimeMilliseconds());
+            TakeAcknowledged(database, request, reply, known, instance, log, now);
         }
 
         return reply;
+    }
+
+    // What the agent has forgotten is done, whatever the log holds: told once, since the log knows the sequence from then on.
+    private static void TakeAcknowledged(
+        Database database, AdmitInstanceRequest request, AdmitInstanceReply reply, InstanceRow? known, InstanceRow instance, LogIdentity log, DateTimeOffset now)
+    {
+        if (LostCommits.Of(known, request.HighestAcked) is > 0 and var lost)
+        {
+            reply.CommitsLost = (ulong)lost;
+            reply.Text =
+                $"the commit log went back in time: {request.Node} had records up to {request.HighestAcked} acknowledged, and the log knows none above {instance.HighestSeq}; {lost} are gone";
+            LostCommits.Report(database, request.Node, reply.Text, lost, log.Generation, now);
+        }
+
+        Raise(database, instance, request.Floor, request.HighestAcked);
     }
 
     private static bool IsHeldByAnother(Database database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)

@@ -151,7 +151,7 @@ internal sealed class StoreWorker : IDisposable
                 _database.Execute("ROLLBACK");
             }
         }
-        catch (DbException e)
+        catch (Exception e) when (e is DbException or InvalidOperationException or IOException)
         {
             if (!_database.Renew())
             {

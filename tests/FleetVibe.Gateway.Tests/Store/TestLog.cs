@@ -1,6 +1,7 @@
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.Transport;
+using FleetVibe.Tests.Postgres;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -14,7 +15,8 @@ internal sealed class TestLog : IDisposable
     private readonly string _root = Path.Combine(Path.GetTempPath(), "fleetvibe-gateway-" + Guid.NewGuid().ToString("N"));
     private DatabaseCommitLog? _log;
 
-    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14)
+    /// <param name="cluster">Null: the log is a file.</param>
+    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14, PostgresCluster? cluster = null, string? schema = null)
     {
         Clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(now));
         var settings = new GatewaySettings
@@ -23,6 +25,14 @@ internal sealed class TestLog : IDisposable
             DataDirectory = _root,
             Telegraf = new TelegrafSettings { Url = new Uri("http://127.0.0.1:1") },
         };
+        if (cluster is not null)
+        {
+            Directory.CreateDirectory(_root);
+            var file = Path.Combine(_root, "connection");
+            File.WriteAllText(file, cluster.ConnectionString(schema ?? cluster.NewSchema()) + "\n");
+            settings = settings with { Postgres = new PostgresSettings(file) };
+        }
+
         Settings = configure?.Invoke(settings) ?? settings;
     }
 
@@ -44,10 +54,18 @@ internal sealed class TestLog : IDisposable
 
     internal DatabaseCommitLog Reopen()
     {
-        _log?.Dispose();
-        _log = null;
+        Close();
         return Log;
     }
+
+    internal void Close()
+    {
+        _log?.Dispose();
+        _log = null;
+    }
+
+    /// <summary>Another gateway on the same PostgreSQL.</summary>
+    internal DatabaseCommitLog OpenAnother() => DatabaseCommitLog.Open(Settings, Clock, NullLogger.Instance);
 
     public void Dispose()
     {
