@@ -33,6 +33,19 @@ public sealed record GatewaySettings
 /// <param name="ConnectionFile">Holds the connection string, a secret, on one line; read again at each connection.</param>
 public sealed record PostgresSettings(string ConnectionFile)
 {
+    /// <summary>Whether the file can be read and holds a connection string.</summary>
+    public bool IsSound()
+    {
+        try
+        {
+            return PostgresBackend.ConnectionOf(this).Host is not null;
+        }
+        catch (StoreUnusableException)
+        {
+            return false;
+        }
+    }
+
     /// <exception cref="StoreUnusableException">The file cannot be read, or is empty.</exception>
     internal string ReadConnection()
     {

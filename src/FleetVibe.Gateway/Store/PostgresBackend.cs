@@ -87,19 +87,23 @@ internal sealed class PostgresBackend : IStoreBackend
     // The file is read each time, so that a changed password is taken without a restart.
     private NpgsqlConnection Connect() => Connect(_settings);
 
-    private static NpgsqlConnection Connect(PostgresSettings settings)
+    /// <exception cref="StoreUnusableException">The file holds no connection string.</exception>
+    internal static NpgsqlConnectionStringBuilder ConnectionOf(PostgresSettings settings)
     {
-        NpgsqlConnectionStringBuilder text;
         try
         {
-            text = new NpgsqlConnectionStringBuilder(settings.ReadConnection());
+            return new NpgsqlConnectionStringBuilder(settings.ReadConnection());
         }
         catch (ArgumentException)
         {
             // Its message may hold a part of the secret.
             throw new StoreUnusableException($"{settings.ConnectionFile} is no connection string: write one line such as Host=db;Username=fleetvibe;Password=...;Database=fleetvibe");
         }
+    }
 
+    private static NpgsqlConnection Connect(PostgresSettings settings)
+    {
+        var text = ConnectionOf(settings);
         text.Pooling = false;
         text.MaxAutoPrepare = 200;
         text.AutoPrepareMinUsages = 2;
