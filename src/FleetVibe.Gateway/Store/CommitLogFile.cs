@@ -53,7 +53,7 @@ internal sealed class CommitLogFile : IStoreBackend
         }
         catch (IOException e)
         {
-            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): is another gateway running on this folder?", e);
+            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): see that no other gateway runs on this folder, and that its disk is not mounted read-only", e);
         }
 
         var file = new CommitLogFile(folder, @lock, clock, logger);

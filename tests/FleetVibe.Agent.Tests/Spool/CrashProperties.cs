@@ -57,6 +57,8 @@ public class CrashProperties
         private double _now;
         private long _refused;
 
+        private ulong _highestAcked;
+
         internal Node(int[] times)
         {
             _times = times;
@@ -172,6 +174,7 @@ public class CrashProperties
             var held = (long)_delivered[unacked[0]].Contributions.Sum(part => (double)part.Totals.Requests);
             _refused += Math.Min(1, held);
             _lastAck = new SequenceRange { First = unacked[0], Last = unacked[0] };
+            _highestAcked = unacked.Where(seq => _delivered[seq].Contributions.Any(part => part.Totals.Requests > 0)).Append(_highestAcked).Max();
             _spool.Store.Acknowledge(
                 [.. unacked.Select(seq => new SequenceRange { First = seq, Last = seq })],
                 [new RefusedPart { Seq = unacked[0], Fate = Fate.Late, Requests = 1 }]);
@@ -189,7 +192,13 @@ public class CrashProperties
             Assert.Equal(_state.OpenRequests, contents.Status.Ledger.Open);
         }
 
-        private void Check() => Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+        private void Check()
+        {
+            Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+
+            // A commit log that went back in time is measured by it.
+            Assert.Equal(_highestAcked, _spool.Store.Status.HighestAcked);
+        }
 
         // The point with the highest revision tells the whole window, unless its content was gone by then.
         private void CheckPoints(Dictionary<long, int> truth)
