@@ -56,7 +56,6 @@ public class CrashProperties
         private int _read;
         private double _now;
         private long _refused;
-
         private ulong _highestAcked;
 
         internal Node(int[] times)
