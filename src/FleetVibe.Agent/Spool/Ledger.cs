@@ -67,7 +67,8 @@ internal sealed record Ledger
 /// <param name="Floor">Lowest unacknowledged sequence; <paramref name="NextSeq"/> where there is none.</param>
 /// <param name="UsedBytes">Bytes of the file that hold something.</param>
 /// <param name="Records">Unacknowledged records.</param>
-internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records);
+/// <param name="HighestAcked">Highest acknowledged sequence of a record with requests; 0 where none was.</param>
+internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records, ulong HighestAcked = 0);
 
 /// <summary>A record that a transaction made.</summary>
 internal readonly record struct SpooledRecord(ulong Seq, bool IsLive);

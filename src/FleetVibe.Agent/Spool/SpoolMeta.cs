@@ -25,6 +25,9 @@ internal sealed class SpoolMeta
 
     internal Ledger Ledger { get; private set; } = new();
 
+    /// <summary>Highest acknowledged sequence of a record with requests; it outlives the record.</summary>
+    internal long HighestAcked { get; private set; }
+
     /// <summary>Null where the file is new.</summary>
     /// <exception cref="SpoolDamagedException">A row is missing or makes no sense.</exception>
     internal static SpoolMeta? Load(SqliteConnection connection)
@@ -73,6 +76,7 @@ internal sealed class SpoolMeta
                 RecordsCoalesced = NumberOrZero("records_coalesced"),
             },
             Number("next_seq"));
+        meta.HighestAcked = rows.TryGetValue("highest_acked", out var acked) && acked is long highest ? highest : 0;
         return meta;
     }
 
@@ -108,6 +112,16 @@ internal sealed class SpoolMeta
         Put(connection, "dropped_spool_full", ledger.DroppedSpoolFull);
         Put(connection, "node_points_coalesced", ledger.NodePointsCoalesced);
         Put(connection, "records_coalesced", ledger.RecordsCoalesced);
+    }
+
+    /// <summary>Notes an acknowledgement, in the transaction that forgets the record.</summary>
+    internal void NoteAcknowledged(SqliteConnection connection, long seq)
+    {
+        if (seq > HighestAcked)
+        {
+            Put(connection, "highest_acked", seq);
+            HighestAcked = seq;
+        }
     }
 
     internal void Accept(Ledger ledger, long nextSeq) => (Ledger, NextSeq) = (ledger, nextSeq);

@@ -58,6 +58,12 @@ internal sealed partial class SpoolStore
             foreach (var (seq, requests) in acknowledged)
             {
                 ledger = Move(ledger, requests, refusals[(ulong)seq]);
+                if (requests > 0)
+                {
+                    // A record without any may never reach the commit log.
+                    _meta.NoteAcknowledged(_connection, seq);
+                }
+
                 Execute("DELETE FROM records WHERE seq = $seq", ("$seq", seq));
             }
 

@@ -176,6 +176,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
             Instance = ByteString.CopyFrom(_status.Instance),
             NextSeq = _status.NextSeq,
             Floor = _status.Floor,
+            HighestAcked = _status.HighestAcked,
             Version = Version,
             SentUnixNs = ClockOffset.Nanoseconds(_time.GetUtcNow()),
         };

@@ -50,7 +50,7 @@ internal static class WindowExplanation
     {
         try
         {
-            return await gateway.LoadWindow(new LoadWindowRequest { Key = key });
+            return await gateway.LoadWindow(new LoadWindowRequest { Key = key, WithHistory = true });
         }
         catch (Exception e)
         {

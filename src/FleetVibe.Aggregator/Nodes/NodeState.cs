@@ -65,7 +65,12 @@ internal sealed class NodeState(string node, NodeRules rules)
 
         _openings[++_lastTicket] = new Opening(request, instance, session);
         _effects.Add(new NodeEffect.Admit(
-            _lastTicket, new AdmitInstanceRequest { Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq }));
+            _lastTicket,
+            new AdmitInstanceRequest
+            {
+                Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq,
+                Floor = request.Hello.Floor, HighestAcked = request.Hello.HighestAcked,
+            }));
     }
 
     public void Admitted(long ticket, AdmitInstanceReply reply, DateTimeOffset now)

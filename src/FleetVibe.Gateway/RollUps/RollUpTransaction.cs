@@ -13,7 +13,7 @@ internal readonly record struct RollUpTurn(int Made, bool More, string? Fault);
 /// </summary>
 internal static class RollUpTransaction
 {
-    internal static RollUpTurn Run(SqliteDatabase database, LogIdentity identity, DateTimeOffset now, int most)
+    internal static RollUpTurn Run(Database database, LogIdentity identity, DateTimeOffset now, int most)
     {
         var due = RollUpMarks.Due(database, now, most);
         string? fault = null;
@@ -37,7 +37,7 @@ internal static class RollUpTransaction
     }
 
     // Returns when it must be made again though nothing changes.
-    private static DateTimeOffset? Make(SqliteDatabase database, RollUpKey key, LogIdentity identity, DateTimeOffset now)
+    private static DateTimeOffset? Make(Database database, RollUpKey key, LogIdentity identity, DateTimeOffset now)
     {
         var parts = RollUpTable.PartsOf(database, key);
         if (parts.Count == 0)
@@ -67,7 +67,7 @@ internal static class RollUpTransaction
         return RollUpSchedule.NextLook(key, marksBelow, now);
     }
 
-    private static SeriesKey SeriesOf(SqliteDatabase database, RollUpKey key)
+    private static SeriesKey SeriesOf(Database database, RollUpKey key)
     {
         using var row = database.Query("SELECT model, task, variant FROM series WHERE id = $1", key.Series);
         row.Read();

@@ -35,6 +35,13 @@ internal static class MessageRules
         Require(instance.Length == InstanceBytes, $"instance has {instance.Length} bytes, not {InstanceBytes}");
     }
 
+    internal static void RequireAdmission(AdmitInstanceRequest request)
+    {
+        RequireInstance(request.Node, request.Instance);
+        Require(request.Floor <= long.MaxValue && request.HighestAcked <= long.MaxValue, "a sequence is out of range");
+        Require(request.Renew || request.HighestAcked == 0 || request.HighestAcked < request.NextSeq, "highest_acked is not below next_seq");
+    }
+
     internal static void RequireRecord(RecordId? record, ulong floor = 0)
     {
         Require(record is not null, "record is missing");

@@ -60,6 +60,7 @@ public class CrashProperties
         private int _read;
         private double _now;
         private long _refused;
+        private ulong _highestAcked;
 
         internal Node(int[] times)
         {
@@ -194,6 +195,7 @@ public class CrashProperties
             _refused += Math.Min(1, held);
             _lastAck = new SequenceRange { First = unacked[0], Last = unacked[0] };
             _offered.ExceptWith(unacked);
+            _highestAcked = unacked.Where(seq => _delivered[seq].Contributions.Any(part => part.Totals.Requests > 0)).Append(_highestAcked).Max();
             _spool.Store.Acknowledge(
                 [.. unacked.Select(seq => new SequenceRange { First = seq, Last = seq })],
                 [new RefusedPart { Seq = unacked[0], Fate = Fate.Late, Requests = 1 }]);
@@ -231,7 +233,13 @@ public class CrashProperties
             Assert.Equal(_state.OpenRequests, contents.Status.Ledger.Open);
         }
 
-        private void Check() => Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+        private void Check()
+        {
+            Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+
+            // A commit log that went back in time is measured by it.
+            Assert.Equal(_highestAcked, _spool.Store.Status.HighestAcked);
+        }
 
         // Where nothing was dropped every hour is whole, and no window of any level ever holds more than the truth.
         private void CheckLevels(Dictionary<long, int> truth, Ledger ledger)

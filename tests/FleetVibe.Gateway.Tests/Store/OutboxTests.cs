@@ -185,7 +185,7 @@ public sealed class OutboxTests : IDisposable
 
         var own = (await _test.BeginAsync())!.Lines.Single(l => l.Key.StartsWith("vibe_fleetvibe", StringComparison.Ordinal));
         Assert.Equal(
-            "vibe_fleetvibe,host=gw,role=gateway committed=3i,late=0i,future=0i,undecodable=0i,backfilled=0i,duplicates=0i,commits=1i,lost_swaps=0i,"
+            "vibe_fleetvibe,host=gw,role=gateway committed=3i,late=0i,future=0i,undecodable=0i,backfilled=0i,duplicates=0i,commits=1i,lost_swaps=0i,commits_lost=0i,"
             + $"produced=2i,queued=2i,delivered=0i,superseded=0i,dead_lettered=0i {TestLog.Start}000000000",
             own.Line);
     }

@@ -13,6 +13,7 @@ namespace FleetVibe.Verbs.Explain;
 internal static class WindowText
 {
     private const int Indent = 13;
+    private const int MostHostsNamed = 2;
     private static readonly (string Name, int PerMille)[] Percentiles = [("p50", 500), ("p90", 900), ("p95", 950), ("p99", 990), ("p99.9", 999)];
 
     /// <exception cref="InvalidDataException">The totals contradict themselves.</exception>
@@ -24,7 +25,7 @@ internal static class WindowText
         output.WriteLine();
         Line(output, "window", $"{Begin(window):yyyy-MM-dd HH:mm:ss} to {End(window):HH:mm:ss} UTC (starts at unix {window.Key.Start})");
         Line(output, "state", $"{(window.Final ? "final: no more is expected" : "not final: more may come")}");
-        Line(output, "revision", $"{window.Revision} (the log keeps the newest only, so what earlier ones held cannot be shown)");
+        Line(output, "revision", $"{window.Revision}");
         Line(output, "requests", $"{totals.Requests}: {totals.Errors} with an error, {totals.LengthLimited} cut off at the token limit, {totals.WideRequests} from wide scrapes");
         Line(output, "back-filled", $"{window.Backfilled} of them came after the window was final");
         Line(output, "tokens", $"{totals.InputTokens} in, {totals.OutputTokens} out");
@@ -33,6 +34,7 @@ internal static class WindowText
         output.WriteLine();
         Write(output, "response time", totals.ResponseTime);
         Write(output, "time to first token", totals.Ttft);
+        WriteHistory(output, window);
         WriteParts(output, window, totals);
         WrappedText.Write(output, "", Meaning(reply, totals));
     }
@@ -87,6 +89,25 @@ internal static class WindowText
 
         output.WriteLine();
     }
+
+    // Revisions from before the log kept them are not there.
+    private static void WriteHistory(TextWriter output, WindowState window)
+    {
+        if (window.History.Count == 0)
+        {
+            return;
+        }
+
+        Table(output, ["revision", "committed", "records", "requests", "expected", "added hosts"], window.History.Select(r => new[]
+        {
+            Text(r.Revision), $"{DateTimeOffset.FromUnixTimeMilliseconds(r.AtUnixMs).UtcDateTime:HH:mm:ss.fff}", $"+{Text(r.AddedRecords)}",
+            Text(r.Requests), Text(r.Expected), HostsOf(r),
+        }));
+    }
+
+    private static string HostsOf(WindowRevision revision) => revision.AddedHosts.Count > MostHostsNamed
+        ? $"{string.Join(", ", revision.AddedHosts.Take(MostHostsNamed))} and {revision.AddedHosts.Count - MostHostsNamed} more"
+        : revision.AddedHosts.Count == 0 ? "none" : string.Join(", ", revision.AddedHosts);
 
     private static void WriteParts(TextWriter output, WindowState window, SeriesTotals totals)
     {
