@@ -55,7 +55,11 @@ internal sealed record Ledger
 /// <param name="Floor">Lowest unacknowledged sequence; <paramref name="NextSeq"/> where there is none.</param>
 /// <param name="UsedBytes">Bytes of the file that hold something.</param>
 /// <param name="Records">Unacknowledged records.</param>
-internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records);
+internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records)
+{
+    /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
+    internal ulong HighestOffered { get; init; }
+}
 
 /// <summary>A record that a transaction made.</summary>
 internal readonly record struct SpooledRecord(ulong Seq, bool IsLive);

@@ -49,6 +49,11 @@ internal sealed partial class SpoolStore
         }
 
         ForgetClosedWindows(batch.At);
+        if (next.HighestOffered > _meta.HighestOffered)
+        {
+            SpoolMeta.WriteHighestOffered(_connection, next.HighestOffered);
+        }
+
         var ledger = _meta.Ledger;
         SaveLedger(
             ledger with
@@ -61,6 +66,7 @@ internal sealed partial class SpoolStore
             },
             next.NextSeq,
             transaction);
+        _meta.AcceptOffered(next.HighestOffered);
         _records += next.Records.Count;
         if (next.LiveBytes > 0)
         {
@@ -80,6 +86,7 @@ internal sealed partial class SpoolStore
         {
             var offered = closing.IsLive && next.OfferBudget > 0;
             next.OfferBudget -= offered ? 1 : 0;
+            next.HighestOffered = offered ? next.NextSeq : next.HighestOffered;
             var bytes = content.ToByteArray();
             Execute(
                 "INSERT INTO records (seq, offered, requests, window_start, content) VALUES ($seq, $offered, $requests, $start, $content)",
@@ -139,6 +146,8 @@ internal sealed partial class SpoolStore
         internal long NextSeq { get; set; }
 
         internal int OfferBudget { get; set; }
+
+        internal long HighestOffered { get; set; }
 
         internal long Requests { get; set; }
 

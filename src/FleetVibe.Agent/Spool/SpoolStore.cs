@@ -27,7 +27,10 @@ internal sealed partial class SpoolStore : IDisposable
         _records = Count("SELECT count(*) FROM records");
     }
 
-    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records);
+    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records)
+    {
+        HighestOffered = (ulong)_meta.HighestOffered,
+    };
 
     /// <summary>Opens the store on a database that was proved whole.</summary>
     /// <param name="replacesLost">The database is new because an older one was lost.</param>
