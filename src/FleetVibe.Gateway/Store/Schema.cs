@@ -87,9 +87,9 @@ internal static class Schema
         CREATE INDEX heads_attempted ON heads (attempt) WHERE attempt IS NOT NULL;
         CREATE INDEX heads_age ON heads (window_start);
 
-        -- state: 0 sending, 1 outcome unknown.
+        -- state: 0 sending, 1 outcome unknown. A number is never given again: an end that comes late must not meet another attempt.
         CREATE TABLE attempts (
-          id INTEGER PRIMARY KEY, expires_at_ms INTEGER NOT NULL, state INTEGER NOT NULL) STRICT;
+          id INTEGER PRIMARY KEY AUTOINCREMENT, expires_at_ms INTEGER NOT NULL, state INTEGER NOT NULL) STRICT;
 
         CREATE TABLE dead_letters (
           id INTEGER PRIMARY KEY, key TEXT NOT NULL, revision_hi INTEGER NOT NULL, revision_lo INTEGER NOT NULL,
