@@ -37,6 +37,7 @@ internal sealed partial class AgentNode
             File.Delete(_file.Path + companion);
         }
 
+        _replaced = true;
         _held = [];
         _copy = null;
         _handshakeIsOverdue = false;
@@ -53,11 +54,11 @@ internal sealed partial class AgentNode
 
         var files = Companions[..2].Where(companion => File.Exists(_file.Path + companion))
             .ToDictionary(companion => companion, companion => File.ReadAllBytes(_file.Path + companion));
-        _copy = new Copy(files, Status.NextSeq, [.. _held], _began);
+        _copy = new Copy(files, Status.HighestOffered, [.. _held], _began);
     }
 
     /// <summary>
-    /// The spool's file becomes what it was. Not while a record that the copy does not know is under way and the gateway has
+    /// The spool's file becomes what it was. Not while records that the copy never offered are under way and the gateway has
     /// seen none of them: no handshake can tell that, and the protocol does not promise it.
     /// </summary>
     internal bool RollBack()
@@ -67,8 +68,8 @@ internal sealed partial class AgentNode
             return false;
         }
 
-        var offeredSince = _world.Truth.Records.Keys.Any(record => record.Instance == Instance && record.Seq >= copy.NextSeq);
-        if (offeredSince && _world.Invariants.HighestSeqOf(Instance) < copy.NextSeq)
+        var offeredSince = _world.Truth.Records.Keys.Any(record => record.Instance == Instance && record.Seq > copy.HighestOffered);
+        if (offeredSince && _world.Invariants.HighestSeqOf(Instance) <= copy.HighestOffered)
         {
             return false;
         }
@@ -97,5 +98,5 @@ internal sealed partial class AgentNode
         Boot();
     }
 
-    private sealed record Copy(IReadOnlyDictionary<string, byte[]> Files, ulong NextSeq, IReadOnlyCollection<ulong> Held, int Began);
+    private sealed record Copy(IReadOnlyDictionary<string, byte[]> Files, ulong HighestOffered, IReadOnlyCollection<ulong> Held, int Began);
 }

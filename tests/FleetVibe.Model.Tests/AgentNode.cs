@@ -43,6 +43,7 @@ internal sealed partial class AgentNode : IDisposable
     // Where in the log this spool instance began.
     private int _began;
     private bool _handshakeIsOverdue;
+    private bool _replaced;
 
     internal AgentNode(World world, int number, string folder)
     {
@@ -69,6 +70,9 @@ internal sealed partial class AgentNode : IDisposable
 
     /// <summary>The spool is a copy of itself, and the handshake has yet to find that.</summary>
     internal bool IsRolledBack => _handshakeIsOverdue;
+
+    /// <summary>Its points are whole: no spool was lost, and no window's content was gone when a late line came.</summary>
+    internal bool TellsWholeWindows => !_replaced && Ledger.NodePointsSkipped == 0;
 
     internal bool HasReadAll => _read == _log.Count && _state.OpenRequests == 0;
 
@@ -143,7 +147,7 @@ internal sealed partial class AgentNode : IDisposable
 
         var hello = _store.Status;
         var instance = ByteString.CopyFrom(hello.Instance);
-        var reply = _world.Store.Admit(new AdmitInstanceRequest { Node = Name, Instance = instance, NextSeq = hello.NextSeq });
+        var reply = _world.Store.Admit(new AdmitInstanceRequest { Node = Name, Instance = instance, NextSeq = hello.HighestOffered + 1 });
         if (answerIsLost)
         {
             return;
@@ -155,7 +159,7 @@ internal sealed partial class AgentNode : IDisposable
             return;
         }
 
-        if (reply.Outcome == AdmitInstanceReply.Types.Outcome.RolledBack || reply.HighestSeq >= hello.NextSeq)
+        if (reply.Outcome == AdmitInstanceReply.Types.Outcome.RolledBack || reply.HighestSeq > hello.HighestOffered)
         {
             _world.Count("rolled back spools found");
             ReplaceSpool();

@@ -89,16 +89,16 @@ internal sealed class FakeTelegraf(World world)
         var post = Posts[random.Next(Posts.Count)];
         switch (world.IsCalm ? 99 : random.Next(100))
         {
-            case < 20:
+            case < 32:
                 break;
-            case < 28:
+            case < 38:
                 Posts.Remove(post);
                 break;
-            case < 36:
+            case < 44:
                 Posts.Remove(post);
                 post.Sender.Answer(post.Batch, new DeliveryAnswer.Response(503, "{}"));
                 break;
-            case < 52:
+            case < 58:
                 Land(post);
                 world.Count("204s lost");
                 break;

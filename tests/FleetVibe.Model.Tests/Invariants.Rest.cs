@@ -16,6 +16,7 @@ internal sealed partial class Invariants
     internal void CheckAtRest()
     {
         CheckEachRequest();
+        CheckNodePoints();
         world.Store.Read(db =>
         {
             CheckEachRollUp(db);
@@ -110,6 +111,20 @@ internal sealed partial class Invariants
             Require(
                 held.Line == rows.GetString(3) && (held.Revision.Hi, held.Revision.Lo) == (rows.GetInt64(1), rows.GetInt64(2)), "I12",
                 $"Telegraf holds revision {held.Revision.Hi}.{held.Revision.Lo} of {key}, the head is {rows.GetInt64(1)}.{rows.GetInt64(2)}");
+        }
+    }
+
+    // I8, at its end: the point of a node's window tells all of it.
+    private void CheckNodePoints()
+    {
+        var truth = world.Truth.Requests.CountBy(request => (request.Node, request.Series.Model, request.Window)).ToDictionary();
+        foreach (var node in world.Nodes.Where(node => node.TellsWholeWindows))
+        {
+            foreach (var ((name, model, window), count) in truth.Where(entry => entry.Key.Node == node.Name && entry.Key.Window >= _horizon))
+            {
+                var head = _heads.GetValueOrDefault($"vibe_model,host={name},model={model},target=log,task=t {window}000000000");
+                Require(head.Line is not null && RequestsIn(head.Line) == count, "I8", $"{name} saw {count} requests of {model} in {window % 100_000}, its point says {head.Line}");
+            }
         }
     }
 

@@ -19,9 +19,11 @@ internal sealed partial class Invariants(World world)
     private readonly Dictionary<WindowId, List<int>> _expected = [];
     private readonly Dictionary<WindowId, (long Revision, List<int> Content)> _windows = [];
     private readonly Dictionary<WindowId, (long Revision, List<int> Content)> _rollUps = [];
-    private readonly Dictionary<long, Head> _heads = [];
-    private readonly Dictionary<string, long> _headIds = [];
+    private readonly Dictionary<string, Head> _heads = [];
+    private readonly Dictionary<long, string> _headKeys = [];
+    private readonly Dictionary<Guid, (long Floor, long Highest)> _newMarks = [];
     private long _horizon;
+    private long _newHorizon;
 
     internal ulong HighestSeqOf(Guid instance) => (ulong)_marks.GetValueOrDefault(instance).Highest;
 
@@ -38,6 +40,12 @@ internal sealed partial class Invariants(World world)
                 CheckRollUps(db);
                 CheckHeads(db);
                 CheckCounters(db);
+                _horizon = _newHorizon;
+                foreach (var (instance, mark) in _newMarks)
+                {
+                    _marks[instance] = mark;
+                }
+
                 return true;
             });
         }
@@ -55,21 +63,22 @@ internal sealed partial class Invariants(World world)
             Require(_fateOf.ContainsKey(new PartId(record, part.Series.Model)), "I3", $"{new PartId(record, part.Series.Model)} is forgotten without a fate");
         }
 
-        foreach (var point in content.Points)
+        var (ordinal, isHolder) = world.Store.Read(db =>
         {
-            if (NodePoint.Render(point, record.Node, false, out _) is { } line && line.WindowStart >= _horizon
-                && world.Store.Read(db => InstanceTable.HolderOf(db, record.Node)) is { } holder && _instances[holder].Instance == record.Instance)
+            var instance = InstanceTable.Find(db, record.Node, RecordKey.InstanceToWire(record.Instance).Span)!;
+            return (instance.Ordinal, InstanceTable.HolderOf(db, record.Node) == instance.Id);
+        });
+        foreach (var point in isHolder ? content.Points : [])
+        {
+            if (NodePoint.Render(point, record.Node, false, out _) is { } line && line.WindowStart >= _horizon)
             {
-                var head = _headIds.TryGetValue(line.Key, out var id) ? _heads[id] : default;
+                var head = _heads.GetValueOrDefault(line.Key);
                 Require(
-                    _instances.Values.Any(i => i.Instance == record.Instance) && head.Key is not null && (head.Hi > OrdinalOf(record) || head.Lo >= (long)record.Seq),
-                    "I3", $"record {record.Seq} of {record.Node} is forgotten, and its point {line.Key} is at {head.Hi}.{head.Lo}");
+                    (head.Hi, head.Lo).CompareTo((ordinal, (long)record.Seq)) >= 0, "I3",
+                    $"record {record.Seq} of {record.Node} is forgotten, and its point {line.Key} is at {head.Hi}.{head.Lo}");
             }
         }
     }
-
-    private long OrdinalOf(RecordKey record) =>
-        world.Store.Read(db => InstanceTable.Find(db, record.Node, RecordKey.InstanceToWire(record.Instance).Span)!.Ordinal);
 
     private void CheckInstances(SqliteDatabase db)
     {
@@ -104,9 +113,6 @@ internal sealed partial class Invariants(World world)
             _newMarks[known.Instance] = mark;
         }
     }
-
-    private readonly Dictionary<Guid, (long Floor, long Highest)> _newMarks = [];
-    private long _newHorizon;
 
     private HashSet<WindowId> CheckFates(SqliteDatabase db)
     {
@@ -197,41 +203,44 @@ internal sealed partial class Invariants(World world)
         return revision > before;
     }
 
+    // Rows are read by their numbers, for speed; a number may be given again after its row was removed.
     private void CheckHeads(SqliteDatabase db)
     {
-        using var rows = db.Query("SELECT id, revision_hi, revision_lo, attempt, attempt_hi, attempt_lo FROM heads");
-        var changed = new List<(long Id, Head Head)>();
-        while (rows.Read())
+        var present = new HashSet<long>();
+        var changed = new List<(long Id, long Hi, long Lo)>();
+        using (var rows = db.Query("SELECT id, revision_hi, revision_lo, attempt, attempt_hi, attempt_lo FROM heads"))
         {
-            var id = rows.GetInt64(0);
-            var head = _heads.GetValueOrDefault(id);
-            var (hi, lo) = (rows.GetInt64(1), rows.GetInt64(2));
-            Require((hi, lo).CompareTo((head.Hi, head.Lo)) >= 0, "I7", $"the head of {head.Key} fell from {head.Hi}.{head.Lo} to {hi}.{lo}");
-            Require(rows.IsDBNull(3) || (rows.GetInt64(4), rows.GetInt64(5)).CompareTo((hi, lo)) <= 0, "I7", $"{head.Key} is sent above its head");
-            if ((hi, lo) != (head.Hi, head.Lo))
+            while (rows.Read())
             {
-                changed.Add((id, head with { Hi = hi, Lo = lo }));
+                var (id, hi, lo) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2));
+                present.Add(id);
+                Require(rows.IsDBNull(3) || (rows.GetInt64(4), rows.GetInt64(5)).CompareTo((hi, lo)) <= 0, "I7", $"head {id} is sent above its revision");
+                if (!_headKeys.TryGetValue(id, out var key) || _heads[key] is var head && (head.Hi, head.Lo) != (hi, lo))
+                {
+                    changed.Add((id, hi, lo));
+                }
             }
         }
 
-        foreach (var (id, head) in changed)
+        foreach (var (id, hi, lo) in changed)
         {
             using var row = db.Query("SELECT key, line FROM heads WHERE id = $1", id);
             row.Read();
-            var now = head with { Key = row.GetString(0), Line = row.GetString(1) };
-            if (now.Key.StartsWith("vibe_model,", StringComparison.Ordinal) && head.Line is not null)
+            var (key, line) = (row.GetString(0), row.GetString(1));
+            var before = _heads.GetValueOrDefault(key);
+            Require((hi, lo).CompareTo((before.Hi, before.Lo)) > 0, "I7", $"the head of {key} went from {before.Hi}.{before.Lo} to {hi}.{lo}");
+            if (before.Line is not null && key.StartsWith("vibe_model,", StringComparison.Ordinal))
             {
-                Require(RequestsIn(now.Line) >= RequestsIn(head.Line), "I8", $"{now.Key} shrank from {RequestsIn(head.Line)} to {RequestsIn(now.Line)}");
+                Require(RequestsIn(line) >= RequestsIn(before.Line), "I8", $"{key} shrank from {RequestsIn(before.Line)} to {RequestsIn(line)}");
             }
 
-            _heads[id] = now;
-            _headIds[now.Key] = id;
+            _heads[key] = new Head(hi, lo, line);
+            _headKeys[id] = key;
         }
 
-        (_horizon, _) = (_newHorizon, 0);
-        foreach (var (instance, mark) in _newMarks)
+        foreach (var gone in _headKeys.Keys.Except(present).ToList())
         {
-            _marks[instance] = mark;
+            _headKeys.Remove(gone);
         }
     }
 
@@ -304,5 +313,5 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private readonly record struct Head(string Key, long Hi, long Lo, string Line);
+    private readonly record struct Head(long Hi, long Lo, string Line);
 }

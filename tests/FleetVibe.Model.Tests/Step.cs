@@ -49,14 +49,14 @@ internal static class Schedule
     private static readonly (Act Act, int Weight)[] Usual =
     [
         (Act.Produce, 7), (Act.Read, 7), (Act.Store, 8), (Act.Connect, 5), (Act.Upload, 8), (Act.StreamUp, 8), (Act.StreamDown, 8),
-        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.RollUp, 3),
-        (Act.Deliver, 7), (Act.Telegraf, 5),
+        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.RollUp, 5),
+        (Act.Deliver, 16), (Act.Telegraf, 10),
     ];
 
     private static readonly (Act Act, int Weight)[] Rare =
     [
-        (Act.Maintain, 8), (Act.WaitLong, 6), (Act.WaitHour, 2), (Act.KillAgent, 8), (Act.StopAgent, 2), (Act.CutStream, 6), (Act.LoseSpool, 1), (Act.CopySpool, 2),
-        (Act.RollBackSpool, 2), (Act.CrashMember, 4), (Act.PauseMember, 6), (Act.ForgetEntity, 5), (Act.MoveSeries, 8), (Act.KillSender, 5), (Act.Replay, 3),
+        (Act.Maintain, 8), (Act.WaitLong, 6), (Act.WaitHour, 2), (Act.KillAgent, 8), (Act.StopAgent, 2), (Act.CutStream, 6), (Act.LoseSpool, 1), (Act.CopySpool, 3),
+        (Act.RollBackSpool, 4), (Act.CrashMember, 4), (Act.PauseMember, 6), (Act.ForgetEntity, 5), (Act.MoveSeries, 12), (Act.KillSender, 5), (Act.Replay, 5),
     ];
 
     internal static List<Step> Of(int seed, int length, bool faults = true)

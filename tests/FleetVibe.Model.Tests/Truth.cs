@@ -24,7 +24,7 @@ internal readonly record struct PartId(RecordKey Record, string Series)
 
 /// <summary>One finished request, as the source knows it.</summary>
 /// <param name="IsPoison">What holds it is damaged on its way to the session, the same way each time.</param>
-internal sealed record Produced(int Id, int Node, SeriesId Series, DateTimeOffset At, bool IsPoison)
+internal sealed record Produced(int Id, string Node, SeriesId Series, DateTimeOffset At, bool IsPoison)
 {
     internal long Window => WindowClock.StartOf(At);
 }

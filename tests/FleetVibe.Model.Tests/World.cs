@@ -229,7 +229,7 @@ internal sealed class World : IDisposable
         for (var n = random.Next(1, 4); n > 0 && Truth.Requests.Count < Bag.MostRequests; n--)
         {
             var at = Now.AddSeconds(-Ages[random.Next(Ages.Length)]).AddSeconds(-random.NextDouble());
-            var request = new Produced(Truth.Requests.Count, 0, Series[random.Next(3) / 2], at, random.Next(25) == 0);
+            var request = new Produced(Truth.Requests.Count, node.Name, Series[random.Next(3) / 2], at, random.Next(25) == 0);
             Truth.Requests.Add(request);
             node.Produce(request.Id);
             Count("requests");
