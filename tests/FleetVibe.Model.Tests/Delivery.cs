@@ -10,7 +10,7 @@ internal sealed record Post(DateTimeOffset SentAt, Sender Sender, DeliveryBatch 
 /// <summary>One deliverer: takes, sends, waits for the answer. It may be stopped between any two of these.</summary>
 internal sealed class Sender(World world, int number)
 {
-    private const int BatchLines = 6;
+    private const int BatchLines = 20;
 
     private bool _sent;
     private DateTimeOffset _sentAt;

@@ -59,14 +59,21 @@ internal static class Schedule
         (Act.RollBackSpool, 4), (Act.CrashMember, 4), (Act.PauseMember, 6), (Act.ForgetEntity, 5), (Act.MoveSeries, 12), (Act.KillSender, 5), (Act.Replay, 5),
     ];
 
+    // Some schedules have more of this: what is sent meets what is raised only where much is sent.
+    private static readonly (Act Act, int Weight)[] Delivery =
+    [
+        (Act.Deliver, 10), (Act.Telegraf, 7), (Act.Wait, 3), (Act.Pump, 4), (Act.Tick, 2), (Act.RollUp, 2), (Act.KillSender, 1),
+    ];
+
     internal static List<Step> Of(int seed, int length, bool faults = true)
     {
         var random = new Random(seed);
         var rare = faults ? 4 + random.Next(12) : 0;
+        var delivery = random.Next(3) == 0 ? 40 : 0;
         var steps = new List<Step>(length);
         for (var i = 0; i < length; i++)
         {
-            var act = Draw(random.Next(100) < rare ? Rare : Usual, random);
+            var act = Draw(random.Next(100) < rare ? Rare : random.Next(100) < delivery ? Delivery : Usual, random);
             steps.Add(new Step(act, random.Next(1_000_000)));
         }
 
