@@ -68,7 +68,11 @@ internal sealed record Ledger
 /// <param name="UsedBytes">Bytes of the file that hold something.</param>
 /// <param name="Records">Unacknowledged records.</param>
 /// <param name="HighestAcked">Highest acknowledged sequence of a record with requests; 0 where none was.</param>
-internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records, ulong HighestAcked = 0);
+internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records, ulong HighestAcked = 0)
+{
+    /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
+    internal ulong HighestOffered { get; init; }
+}
 
 /// <summary>A record that a transaction made.</summary>
 internal readonly record struct SpooledRecord(ulong Seq, bool IsLive);

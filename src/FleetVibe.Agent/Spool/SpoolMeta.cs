@@ -23,6 +23,9 @@ internal sealed class SpoolMeta
 
     internal long NextSeq { get; private set; } = 1;
 
+    /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
+    internal long HighestOffered { get; private set; }
+
     internal Ledger Ledger { get; private set; } = new();
 
     /// <summary>Highest acknowledged sequence of a record with requests; it outlives the record.</summary>
@@ -77,6 +80,9 @@ internal sealed class SpoolMeta
             },
             Number("next_seq"));
         meta.HighestAcked = rows.TryGetValue("highest_acked", out var acked) && acked is long highest ? highest : 0;
+
+        // A spool of an earlier release does not say: whatever it made may have been offered.
+        meta.HighestOffered = rows.ContainsKey("highest_offered") ? Number("highest_offered") : meta.NextSeq - 1;
         return meta;
     }
 
@@ -87,6 +93,7 @@ internal sealed class SpoolMeta
         Put(connection, "created", now.ToUnixTimeMilliseconds());
         Put(connection, "replaces_lost", replacesLost ? 1L : 0L);
         Write(connection, meta.Ledger, meta.NextSeq);
+        WriteHighestOffered(connection, meta.HighestOffered);
         return meta;
     }
 
@@ -123,6 +130,10 @@ internal sealed class SpoolMeta
             HighestAcked = seq;
         }
     }
+
+    internal static void WriteHighestOffered(SqliteConnection connection, long seq) => Put(connection, "highest_offered", seq);
+
+    internal void AcceptOffered(long seq) => HighestOffered = Math.Max(HighestOffered, seq);
 
     internal void Accept(Ledger ledger, long nextSeq) => (Ledger, NextSeq) = (ledger, nextSeq);
 

@@ -58,6 +58,11 @@ internal sealed partial class SpoolStore
         }
 
         ForgetClosedWindows(batch.At);
+        if (next.HighestOffered > _meta.HighestOffered)
+        {
+            SpoolMeta.WriteHighestOffered(_connection, next.HighestOffered);
+        }
+
         var ledger = _meta.Ledger;
         SaveLedger(
             ledger with
@@ -70,6 +75,7 @@ internal sealed partial class SpoolStore
             },
             next.NextSeq,
             transaction);
+        _meta.AcceptOffered(next.HighestOffered);
         _records += next.Records.Count;
         LostWhy = batch.Events.Count > 0 ? null : LostWhy;
         var status = Status;
@@ -87,6 +93,7 @@ internal sealed partial class SpoolStore
         {
             var offered = closing.IsLive && next.OfferBudget > 0;
             next.OfferBudget -= offered ? 1 : 0;
+            next.HighestOffered = offered ? next.NextSeq : next.HighestOffered;
             Insert(next.NextSeq, offered, requests, content);
             next.Records.Add(new SpooledRecord((ulong)next.NextSeq, closing.IsLive));
             next.NextSeq++;
@@ -138,6 +145,8 @@ internal sealed partial class SpoolStore
         internal long NextSeq { get; set; }
 
         internal int OfferBudget { get; set; }
+
+        internal long HighestOffered { get; set; }
 
         internal long Requests { get; set; }
 

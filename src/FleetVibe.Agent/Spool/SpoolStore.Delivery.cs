@@ -17,6 +17,7 @@ internal sealed partial class SpoolStore
     internal OfferedRecords Offer(IReadOnlyList<ulong> sequences)
     {
         var records = new List<(ulong Seq, RecordContent Content)>(sequences.Count);
+        long highest = 0;
         using (var transaction = _connection.BeginTransaction())
         {
             foreach (var sequence in sequences)
@@ -32,10 +33,17 @@ internal sealed partial class SpoolStore
                 if (!reader.GetBoolean(0))
                 {
                     Execute("UPDATE records SET offered = 1 WHERE seq = $seq", ("$seq", (long)sequence));
+                    highest = Math.Max(highest, (long)sequence);
                 }
             }
 
+            if (highest > _meta.HighestOffered)
+            {
+                SpoolMeta.WriteHighestOffered(_connection, highest);
+            }
+
             transaction.Commit();
+            _meta.AcceptOffered(highest);
         }
 
         return new OfferedRecords(records, Floor());

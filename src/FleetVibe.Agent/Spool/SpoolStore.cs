@@ -30,7 +30,10 @@ internal sealed partial class SpoolStore : IDisposable
     /// <summary>Why the spool before this one was lost, until its event is stored.</summary>
     internal string? LostWhy { get; set; }
 
-    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records, (ulong)_meta.HighestAcked);
+    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records, (ulong)_meta.HighestAcked)
+    {
+        HighestOffered = (ulong)_meta.HighestOffered,
+    };
 
     /// <summary>Opens the store on a database that was proved whole.</summary>
     /// <param name="replacesLost">The database is new because an older one was lost.</param>

@@ -30,6 +30,22 @@ public sealed class OutboxTests : IDisposable
     }
 
     [Fact]
+    public async Task The_late_end_of_one_attempt_does_not_end_another()
+    {
+        await _test.AdmitAsync();
+        await _test.PutAsync(1, TestLog.NodePoint());
+        var stopped = await _test.BeginAsync();
+        await _test.Log.ReleaseExpiredAsync(stopped!.ExpiresAt);
+        var other = await _test.BeginAsync();
+
+        await _test.Log.EndAttemptAsync(stopped.Attempt, AttemptEnd.Delivered, []);
+
+        Assert.NotEqual(stopped.Attempt, other!.Attempt);
+        Assert.Equal((1, 1, 0, 0, 0, 1), await _test.LedgerAsync());
+        Assert.Null(await _test.BeginAsync());
+    }
+
+    [Fact]
     public async Task A_204_marks_the_revision_that_was_sent_and_the_newer_head_goes_next()
     {
         await _test.AdmitAsync();
