@@ -1,3 +1,4 @@
+using Akka.Actor;
 using FleetVibe.Cluster.Tests.Infrastructure;
 using FleetVibe.Protocol.V1;
 
@@ -15,9 +16,10 @@ public abstract class ClusterKit : Akka.TestKit.Xunit2.TestKit
         AwaitAssertAsync(async () => Assert.True(await condition(), what), Patience, LookEvery);
 
     /// <summary>All three are up, every agent has a session, every series has its owner, and one round of reports is committed.</summary>
-    private protected async Task<LiveCluster> StartCluster(int agents = 3, string hocon = "")
+    private protected async Task<LiveCluster> StartCluster(
+        int agents = 3, string hocon = "", Func<Member, int, Props>? seriesPath = null)
     {
-        var cluster = await LiveCluster.Start(agents, hocon);
+        var cluster = await LiveCluster.Start(agents, hocon, seriesPath);
         await Until(() => cluster.Members.All(member => member.View.MembersUp == 3), "three members are up");
         cluster.Report();
         await Delivered(cluster);

@@ -23,7 +23,7 @@ public sealed class PartitionTests : ClusterKit
 
         await Until(() => survivors.All(member => member.View.MembersUp == 2), "the cut off member is removed");
         await Delivered(cluster);
-        Assert.All(cluster.Agents, agent => Assert.Contains(agent.Home, survivors));
+        await Until(() => cluster.Agents.All(agent => survivors.Contains(agent.Home)), "every agent reports to a survivor");
         var lost = await cluster.Store.LostSwaps();
         var committed = await cluster.Store.Committed();
         onTheWay.SetResult();

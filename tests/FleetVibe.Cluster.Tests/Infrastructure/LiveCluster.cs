@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Akka.Remote.Transport;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.V1;
@@ -8,12 +9,14 @@ namespace FleetVibe.Cluster.Tests.Infrastructure;
 internal sealed class LiveCluster : IAsyncDisposable
 {
     private readonly string _hocon;
+    private readonly Func<Member, int, Props>? _seriesPath;
     private readonly List<PlayedAgent> _agents = [];
     private volatile IReadOnlyList<Member> _members = [];
 
-    private LiveCluster(string hocon)
+    private LiveCluster(string hocon, Func<Member, int, Props>? seriesPath)
     {
         _hocon = hocon;
+        _seriesPath = seriesPath;
         Store = new Store(Clock);
     }
 
@@ -25,12 +28,22 @@ internal sealed class LiveCluster : IAsyncDisposable
 
     public IReadOnlyList<PlayedAgent> Agents => _agents;
 
+    /// <summary>The member on which the shard coordinators run.</summary>
+    public Member Oldest
+    {
+        get
+        {
+            var address = _members.First(member => member.IsAlive).Cluster.State.Members.Order(Akka.Cluster.Member.AgeOrdering).First().Address;
+            return _members.Single(member => member.Cluster.SelfAddress.Equals(address));
+        }
+    }
+
     /// <summary>Enough of them that every member owns some.</summary>
     public IReadOnlyList<SeriesKey> Series { get; } = [.. Enumerable.Range(0, 9).Select(number => new SeriesKey { Model = $"model-{number}", Task = "chat" })];
 
-    public static async Task<LiveCluster> Start(int agents = 3, string hocon = "")
+    public static async Task<LiveCluster> Start(int agents, string hocon, Func<Member, int, Props>? seriesPath)
     {
-        var cluster = new LiveCluster(hocon);
+        var cluster = new LiveCluster(hocon, seriesPath);
         for (var i = 0; i < 3; i++)
         {
             await cluster.AddMember();
@@ -49,8 +62,10 @@ internal sealed class LiveCluster : IAsyncDisposable
     {
         var member = await Member.Start($"agg-{_members.Count}", Store, Clock, _hocon);
         var oldest = _members.FirstOrDefault(other => other.IsAlive) ?? member;
+        member.SeriesPath = _seriesPath is null ? null : member.System.ActorOf(_seriesPath(member, _members.Count));
         _members = [.. _members, member];
-        await member.Cluster.JoinAsync(oldest.Cluster.SelfAddress);
+        // Not awaited: the first is up only with the second.
+        member.Cluster.Join(oldest.Cluster.SelfAddress);
         return member;
     }
 

@@ -60,6 +60,9 @@ internal sealed class Member : IAsyncDisposable
 
     public bool IsAlive => !System.WhenTerminated.IsCompleted;
 
+    /// <summary>Cancelled when it begins to leave.</summary>
+    public CancellationToken Leaving => _host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+
     /// <summary>Stands between the sessions and the region of the series; null for the region itself.</summary>
     public IActorRef? SeriesPath { get; set; }
 
@@ -106,6 +109,13 @@ internal sealed class Member : IAsyncDisposable
     {
         var state = await SeriesRegion.Ask<CurrentShardRegionState>(GetShardRegionState.Instance, AnswerWithin);
         return [.. state.Shards.SelectMany(shard => shard.EntityIds).Select(SeriesEntityId.Parse)];
+    }
+
+    public async Task<bool> OwnsNode(string node)
+    {
+        var region = _host.Services.GetRequiredService<IActorRegistry>().Get<NodeRegion>();
+        var state = await region.Ask<CurrentShardRegionState>(GetShardRegionState.Instance, AnswerWithin);
+        return state.Shards.Any(shard => shard.EntityIds.Contains(node));
     }
 
     /// <summary>As a process that is killed: nothing is handed over, nobody is told.</summary>

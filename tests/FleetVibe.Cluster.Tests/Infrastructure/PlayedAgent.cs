@@ -62,9 +62,12 @@ internal sealed class PlayedAgent(LiveCluster cluster, string node, Guid instanc
     /// <summary>Its process is stopped; what it has no acknowledgement for it keeps.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        await _running;
-        _stopping.Dispose();
+        if (!_stopping.IsCancellationRequested)
+        {
+            await _stopping.CancelAsync();
+            await _running;
+            _stopping.Dispose();
+        }
     }
 
     private async Task Run()
@@ -73,7 +76,7 @@ internal sealed class PlayedAgent(LiveCluster cluster, string node, Guid instanc
         {
             var members = cluster.Members;
             var member = members[turn % members.Count];
-            if (!member.System.WhenTerminated.IsCompleted)
+            if (member.IsAlive && !member.Leaving.IsCancellationRequested)
             {
                 using var ended = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
                 var streaming = Stream(member, ended.Token);
@@ -92,6 +95,7 @@ internal sealed class PlayedAgent(LiveCluster cluster, string node, Guid instanc
         var context = await member.SessionContext();
         var outgoing = Channel.CreateUnbounded<AggregatorMessage>();
         var session = member.System.ActorOf(Props.Create(() => new SessionActor(context, outgoing.Writer)));
+        using var leaving = member.Leaving.Register(() => session.Tell(MemberLeaves.Instance));
         Tell(session, new AgentMessage { Hello = Hello() });
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ended);
         var sending = Task.CompletedTask;
