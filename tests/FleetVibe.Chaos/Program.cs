@@ -1,1 +1,3 @@
-return 3;
+using FleetVibe.Chaos.Command;
+
+return await ChaosCommand.InvokeAsync(args);
