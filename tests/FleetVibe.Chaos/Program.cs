@@ -1,0 +1,3 @@
+using FleetVibe.Chaos.Command;
+
+return await ChaosCommand.InvokeAsync(args);
