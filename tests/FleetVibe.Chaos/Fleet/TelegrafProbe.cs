@@ -60,10 +60,13 @@ internal sealed class TelegrafProbe(int port) : IDisposable
 
     private sealed record PointLine(
         string Measurement, Dictionary<string, string> Tags, long TimestampNs, Dictionary<string, JsonElement> Fields, Dictionary<string, FieldKind> Types,
-        long[] Revisions, long Writes)
+        long[] Revisions, long Writes, long FirstWriteNs)
     {
         public StoredPoint ToPoint() =>
-            new(Measurement, Tags, TimestampNs, Fields.ToDictionary(field => field.Key, field => Value(field.Value, Types[field.Key])), Revisions, Writes);
+            new(Measurement, Tags, TimestampNs, Fields.ToDictionary(field => field.Key, field => Value(field.Value, Types[field.Key])), Revisions, Writes)
+            {
+                FirstWriteNs = FirstWriteNs,
+            };
 
         private static FieldValue Value(JsonElement value, FieldKind kind) => kind switch
         {
