@@ -79,7 +79,7 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         }
         finally
         {
-            fleet.SaveDisks();
+            await fleet.SaveDisksAsync();
         }
     }
 

@@ -103,7 +103,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
         }
     }
 
-    private Task KillAsync(string name) => fleet[name].EndAsync(Signal.Kill, KillWithin);
+    private Task<bool> KillAsync(string name) => fleet[name].EndAsync(Signal.Kill, KillWithin);
 
     private async Task TerminateAsync(string name)
     {

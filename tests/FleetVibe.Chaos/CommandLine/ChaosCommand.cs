@@ -5,7 +5,7 @@ using FleetVibe.Chaos.Fleet;
 using FleetVibe.Chaos.Reporting;
 using FleetVibe.Chaos.Schedule;
 
-namespace FleetVibe.Chaos.Command;
+namespace FleetVibe.Chaos.CommandLine;
 
 /// <summary>The command line.</summary>
 internal static class ChaosCommand
@@ -101,7 +101,7 @@ internal static class ChaosCommand
         },
     };
 
-    private static IReadOnlyList<FaultKind> ParseKinds(string text, Action<string> addError)
+    private static List<FaultKind> ParseKinds(string text, Action<string> addError)
     {
         var parsed = new List<FaultKind>();
         foreach (var name in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
