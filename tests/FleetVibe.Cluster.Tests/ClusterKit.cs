@@ -19,8 +19,16 @@ public abstract class ClusterKit : Akka.TestKit.Xunit2.TestKit
     private protected async Task<LiveCluster> StartCluster(
         int agents = 3, string hocon = "", Func<Member, int, Props>? seriesPath = null)
     {
-        var cluster = await LiveCluster.Start(agents, hocon, seriesPath);
+        var cluster = await LiveCluster.Start(hocon, seriesPath);
         await Until(() => cluster.Members.All(member => member.View.MembersUp == 3), "three members are up");
+
+        // Shards that are asked for earlier would go to those that are there.
+        await Until(async () => await cluster.Members[0].RegionCount() == 3, "three regions are registered");
+        for (var i = 0; i < agents; i++)
+        {
+            cluster.AddAgent($"gpu-{i}", i);
+        }
+
         cluster.Report();
         await Delivered(cluster);
         await Until(async () => (await Owners(cluster.Members)).Count == cluster.Series.Count, "every series has its owner");

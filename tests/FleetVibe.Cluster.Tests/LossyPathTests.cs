@@ -6,7 +6,7 @@ namespace FleetVibe.Cluster.Tests;
 /// <summary>Between session and series entity anything may be lost, doubled or late, and the gateway's answers too.</summary>
 public sealed class LossyPathTests : ClusterKit
 {
-    private const double OnThePath = 0.2;
+    private const double OnThePath = 0.1;
     private const double OnTheLink = 0.05;
 
     // A link that loses one message in twenty is no member that is gone.
@@ -27,7 +27,7 @@ public sealed class LossyPathTests : ClusterKit
             }
         }
 
-        for (var round = 0; round < 3; round++)
+        for (var round = 0; round < 2; round++)
         {
             cluster.Report();
             cluster.Members[round].Gateway.LoseAnswers(5);

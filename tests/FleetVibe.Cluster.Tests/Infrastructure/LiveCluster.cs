@@ -41,17 +41,12 @@ internal sealed class LiveCluster : IAsyncDisposable
     /// <summary>Enough of them that every member owns some.</summary>
     public IReadOnlyList<SeriesKey> Series { get; } = [.. Enumerable.Range(0, 9).Select(number => new SeriesKey { Model = $"model-{number}", Task = "chat" })];
 
-    public static async Task<LiveCluster> Start(int agents, string hocon, Func<Member, int, Props>? seriesPath)
+    public static async Task<LiveCluster> Start(string hocon, Func<Member, int, Props>? seriesPath)
     {
         var cluster = new LiveCluster(hocon, seriesPath);
         for (var i = 0; i < 3; i++)
         {
             await cluster.AddMember();
-        }
-
-        for (var i = 0; i < agents; i++)
-        {
-            cluster.AddAgent($"gpu-{i}", i);
         }
 
         return cluster;

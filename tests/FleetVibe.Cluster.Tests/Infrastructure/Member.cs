@@ -111,6 +111,10 @@ internal sealed class Member : IAsyncDisposable
         return [.. state.Shards.SelectMany(shard => shard.EntityIds).Select(SeriesEntityId.Parse)];
     }
 
+    /// <summary>Members whose region of the series is known to the coordinator.</summary>
+    public async Task<int> RegionCount() =>
+        (await SeriesRegion.Ask<CurrentRegions>(GetCurrentRegions.Instance, AnswerWithin)).Regions.Count;
+
     public async Task<bool> OwnsNode(string node)
     {
         var region = _host.Services.GetRequiredService<IActorRegistry>().Get<NodeRegion>();
@@ -124,9 +128,18 @@ internal sealed class Member : IAsyncDisposable
     /// <summary>As SIGTERM.</summary>
     public Task Leave() => _host.StopAsync();
 
-    /// <summary>What this member sends to or gets from another is lost, or no more.</summary>
-    public Task Throttle(Member other, ThrottleTransportAdapter.Direction direction, ThrottleMode mode) =>
-        Transport.ManagementCommand(new SetThrottle(other.Cluster.SelfAddress, direction, mode));
+    /// <summary>What this member sends to or gets from another is lost, or no more. Nothing where it is stopped by now.</summary>
+    public async Task Throttle(Member other, ThrottleTransportAdapter.Direction direction, ThrottleMode mode)
+    {
+        try
+        {
+            await Transport.ManagementCommand(new SetThrottle(other.Cluster.SelfAddress, direction, mode));
+        }
+        catch (RemoteTransportException) when (Cluster.IsTerminated)
+        {
+            // It has no transport any more.
+        }
+    }
 
     /// <summary>A part of all that this member exchanges with another is lost.</summary>
     public Task Drop(Member other, double outbound, double inbound) => Transport.ManagementCommand(
