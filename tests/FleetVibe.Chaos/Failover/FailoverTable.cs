@@ -53,13 +53,17 @@ internal static class FailoverTable
         return string.Join('\n', lines).TrimEnd('\n') + "\n";
     }
 
-    private static string Label(EndMode mode) => $"| {mode switch
+    private static string Label(EndMode mode)
     {
-        EndMode.Peace => "nobody ends",
-        EndMode.Kill => "SIGKILL, nothing restarts it",
-        EndMode.KillRestart => "SIGKILL, restarted after 1 s",
-        _ => "SIGTERM",
-    }} |";
+        var text = mode switch
+        {
+            EndMode.Peace => "nobody ends",
+            EndMode.Kill => "SIGKILL, nothing restarts it",
+            EndMode.KillRestart => "SIGKILL, restarted after 1 s",
+            _ => "SIGTERM",
+        };
+        return $"| {text} |";
+    }
 
     private static string Row(EndMode mode, IReadOnlyList<TimeSpan> ordered) => string.Create(
         CultureInfo.InvariantCulture,
