@@ -50,7 +50,7 @@ internal sealed class PointStore
         var key = (SeriesOf(point), at);
         if (!_points.TryGetValue(key, out var entry))
         {
-            _points.Add(key, entry = new Entry(point.Measurement, point.Tags));
+            _points.Add(key, entry = new Entry(point.Measurement, point.Tags, nowNs));
         }
 
         CheckRewrite(entry, point, at);
@@ -63,6 +63,10 @@ internal sealed class PointStore
         if (point.Measurement == Fleet && Revision(point) is { } revision)
         {
             entry.Revisions.Add(revision);
+            if (revision >= entry.Highest.Revision)
+            {
+                entry.Highest = new Held(revision, IntegerOf(point, "contributors"), IntegerOf(point, "requests"));
+            }
         }
     }
 
@@ -103,6 +107,19 @@ internal sealed class PointStore
         {
             Violate(TelegrafViolationKind.RevisionRewritten, $"{revision} came again with other values: {Describe(point, at)}");
         }
+        else if (revision > entry.Highest.Revision)
+        {
+            CheckFall(TelegrafViolationKind.ContributorsFell, entry.Highest.Contributors, "contributors", revision, entry, point, at);
+            CheckFall(TelegrafViolationKind.RequestsFell, entry.Highest.Requests, "requests", revision, entry, point, at);
+        }
+    }
+
+    private void CheckFall(TelegrafViolationKind kind, long? before, string field, long revision, Entry entry, ParsedPoint point, long at)
+    {
+        if (IntegerOf(point, field) is { } now && now < before)
+        {
+            Violate(kind, $"revision {revision} holds {now} {field}, revision {entry.Highest.Revision} held {before}: {Describe(point, at)}");
+        }
     }
 
     private void Violate(TelegrafViolationKind kind, string text)
@@ -113,8 +130,10 @@ internal sealed class PointStore
         }
     }
 
-    private static long? Revision(ParsedPoint point) =>
-        point.Fields.FirstOrDefault(field => field.Key == "revision") is { Key: not null, Value.Kind: FieldKind.Integer } field ? field.Value.Integer : null;
+    private static long? Revision(ParsedPoint point) => IntegerOf(point, "revision");
+
+    private static long? IntegerOf(ParsedPoint point, string name) =>
+        point.Fields.FirstOrDefault(field => field.Key == name) is { Key: not null, Value.Kind: FieldKind.Integer } field ? field.Value.Integer : null;
 
     // The reader lets no control character into a name, so none can forge a separator.
     private static string SeriesOf(ParsedPoint point) =>
@@ -124,7 +143,10 @@ internal sealed class PointStore
         CultureInfo.InvariantCulture,
         $"{point.Measurement}{string.Concat(point.Tags.Select(tag => $",{tag.Key}={tag.Value}"))} {at}");
 
-    private sealed class Entry(string measurement, IReadOnlyList<KeyValuePair<string, string>> tags)
+    /// <summary>What the highest revision of a fleet point held.</summary>
+    private readonly record struct Held(long Revision, long? Contributors, long? Requests);
+
+    private sealed class Entry(string measurement, IReadOnlyList<KeyValuePair<string, string>> tags, long firstWriteNs)
     {
         private readonly Dictionary<string, string> _tags = new(tags, StringComparer.Ordinal);
 
@@ -134,9 +156,11 @@ internal sealed class PointStore
 
         public List<long> Revisions { get; } = [];
 
+        public Held Highest { get; set; }
+
         public long Writes { get; set; }
 
         public StoredPoint Copy(long timestampNs) =>
-            new(Measurement, _tags, timestampNs, new Dictionary<string, FieldValue>(Fields, StringComparer.Ordinal), [.. Revisions], Writes);
+            new(Measurement, _tags, timestampNs, new Dictionary<string, FieldValue>(Fields, StringComparer.Ordinal), [.. Revisions], Writes) { FirstWriteNs = firstWriteNs };
     }
 }

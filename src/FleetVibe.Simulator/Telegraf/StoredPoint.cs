@@ -14,6 +14,9 @@ public sealed record StoredPoint(
     IReadOnlyList<long> Revisions,
     long Writes)
 {
+    /// <summary>When the point first came, by this Telegraf's clock: nanoseconds since 1970.</summary>
+    public long FirstWriteNs { get; init; }
+
     public DateTimeOffset At => DateTimeOffset.UnixEpoch.AddTicks(TimestampNs / 100);
 
     /// <summary>Start of the window in unix seconds.</summary>
@@ -57,6 +60,12 @@ public enum TelegrafViolationKind
 
     /// <summary>The same revision came with other values.</summary>
     RevisionRewritten,
+
+    /// <summary>A higher revision of a fleet point holds fewer hosts than a lower one.</summary>
+    ContributorsFell,
+
+    /// <summary>A higher revision of a fleet point holds fewer requests than a lower one.</summary>
+    RequestsFell,
 
     /// <summary>A later write of a <c>vibe_</c> point lacks a field of an earlier one, which so keeps an old value.</summary>
     FieldVanished,

@@ -134,6 +134,7 @@ internal sealed class TelegrafPages(TelegrafCore core)
         types = point.Fields.ToDictionary(field => field.Key, field => field.Value.Kind.ToString()),
         revisions = point.Revisions,
         writes = point.Writes,
+        first_write_ns = point.FirstWriteNs,
     };
 
     private static object Describe(TelegrafStatistics statistics) => new

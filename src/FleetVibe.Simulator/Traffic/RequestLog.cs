@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace FleetVibe.Simulator.Traffic;
 
 /// <summary>The canonical request log: one JSON object a line, rotated by rename. One writer a file; not thread safe.</summary>
-internal sealed class RequestLog : IDisposable
+public sealed class RequestLog : IDisposable
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -26,6 +26,8 @@ internal sealed class RequestLog : IDisposable
         _file = Open();
     }
 
+    /// <summary>Whole lines, in one write where no rotation comes between them.</summary>
+    /// <exception cref="IOException">The file system took not all of them.</exception>
     public void Append(IReadOnlyList<FinishedRequest> requests)
     {
         var lines = new ArrayBufferWriter<byte>();
@@ -42,6 +44,24 @@ internal sealed class RequestLog : IDisposable
         }
 
         _file.Write(lines.WrittenSpan);
+    }
+
+    /// <summary>Renames the log and begins a new one.</summary>
+    public void Rotate()
+    {
+        File.Delete($"{_path}.{_keep}");
+        for (var i = _keep - 1; i >= 1; i--)
+        {
+            if (File.Exists($"{_path}.{i}"))
+            {
+                File.Move($"{_path}.{i}", $"{_path}.{i + 1}");
+            }
+        }
+
+        File.Move(_path, $"{_path}.1");
+        _file.Dispose();
+        _file = Open();
+        _linesInFile = 0;
     }
 
     public void Dispose() => _file.Dispose();
@@ -69,21 +89,4 @@ internal sealed class RequestLog : IDisposable
 
     private FileStream Open() =>
         new(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-
-    private void Rotate()
-    {
-        File.Delete($"{_path}.{_keep}");
-        for (var i = _keep - 1; i >= 1; i--)
-        {
-            if (File.Exists($"{_path}.{i}"))
-            {
-                File.Move($"{_path}.{i}", $"{_path}.{i + 1}");
-            }
-        }
-
-        File.Move(_path, $"{_path}.1");
-        _file.Dispose();
-        _file = Open();
-        _linesInFile = 0;
-    }
 }

@@ -3,19 +3,19 @@ using System.Globalization;
 namespace FleetVibe.Simulator.Traffic;
 
 /// <summary>Who a stream of requests belongs to.</summary>
-internal sealed record StreamIdentity(string Node, string Target, string Source, string Model, string Task);
+public sealed record StreamIdentity(string Node, string Target, string Source, string Model, string Task);
 
 /// <summary>
 /// An endless stream of finished requests out of a seed: the same seed and name give the same stream on every machine.
 /// Not thread safe.
 /// </summary>
-internal sealed class RequestStream
+public sealed class RequestStream
 {
-    public const double MinSeconds = 0.05;
-    public const double MaxSeconds = 1800;
+    internal const double MinSeconds = 0.05;
+    internal const double MaxSeconds = 1800;
 
     /// <summary>Where a VibeThinker answer is cut; a length-limited one has exactly so many.</summary>
-    public const int MaxCompletionTokens = 40_960;
+    internal const int MaxCompletionTokens = 40_960;
 
     private const double ErrorShare = 0.02;
     private const double LengthShare = 0.03;
@@ -38,6 +38,7 @@ internal sealed class RequestStream
     }
 
     /// <summary>Time to the next completion of a Poisson process.</summary>
+    /// <param name="perSecond">Mean rate, above zero.</param>
     public TimeSpan NextGap(double perSecond) => TimeSpan.FromSeconds(-Math.Log(1 - _gaps.NextDouble()) / perSecond);
 
     /// <summary>The next request, said to have ended at the given moment.</summary>

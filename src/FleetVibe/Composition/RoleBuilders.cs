@@ -47,7 +47,7 @@ internal static class RoleBuilders
 
     private static void Apply(IHostApplicationBuilder builder, string role, LogRules logs)
     {
-        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(OffsetTimeProvider.FromEnvironment(Environment.GetEnvironmentVariable));
         builder.Logging.SetMinimumLevel(logs.Level);
         foreach (var library in new[] { "Microsoft", "Grpc", "System", "Polly" })
         {

@@ -50,6 +50,8 @@ public sealed class StoredPointTests : TelegrafFixture, IDisposable
     [InlineData("vibe_fleet,host=f revision=2i 1\nvibe_fleet,host=f revision=1i 1\n", TelegrafViolationKind.RevisionFell)]
     [InlineData("vibe_fleet,host=f revision=2i 1\nvibe_fleet,host=f revision=3i 1\nvibe_fleet,host=f revision=2i 1\n", TelegrafViolationKind.RevisionFell)]
     [InlineData("vibe_fleet,host=f revision=2i,requests=1i 1\nvibe_fleet,host=f revision=2i,requests=2i 1\n", TelegrafViolationKind.RevisionRewritten)]
+    [InlineData("vibe_fleet,host=f revision=1i,contributors=2i 1\nvibe_fleet,host=f revision=2i,contributors=1i 1\n", TelegrafViolationKind.ContributorsFell)]
+    [InlineData("vibe_fleet,host=f revision=1i,requests=7i 1\nvibe_fleet,host=f revision=3i,requests=6i 1\n", TelegrafViolationKind.RequestsFell)]
     [InlineData("vibe_fleet,host=f revision=1i,p99=1 1\nvibe_fleet,host=f revision=2i 1\n", TelegrafViolationKind.FieldVanished)]
     [InlineData("vibe_model,host=f x=1,y=2 1\nvibe_model,host=f x=1 1\n", TelegrafViolationKind.FieldVanished)]
     public async Task A_sin_is_remembered_though_the_answer_is_204(string body, TelegrafViolationKind kind)
@@ -64,6 +66,7 @@ public sealed class StoredPointTests : TelegrafFixture, IDisposable
     [InlineData("vibe_fleet,host=f revision=1i,a=1 1\nvibe_fleet,host=f revision=1i,a=1 1\n")]
     [InlineData("vibe_fleet,host=f revision=1i,a=1 1\nvibe_fleet,host=f revision=2i,a=2,b=1 1\n")]
     [InlineData("vibe_fleet,host=f revision=2i 1\nvibe_fleet,host=f revision=1i 2\nvibe_fleet,host=f,window=1m revision=1i 1\n")]
+    [InlineData("vibe_fleet,host=f revision=1i,contributors=1i,requests=7i 1\nvibe_fleet,host=f revision=2i,contributors=1i,requests=9i 1\n")]
     [InlineData("cpu,host=a x=1 1\nmem,host=a x=1i 1\n")]
     public async Task What_is_right_is_no_sin(string body)
     {
@@ -83,6 +86,30 @@ public sealed class StoredPointTests : TelegrafFixture, IDisposable
         }
 
         Assert.Equal([1L, 1, 3, 2, 4], Assert.Single(telegraf.Points("vibe_fleet")).Revisions);
+    }
+
+    [Fact]
+    public async Task A_fall_is_measured_against_the_highest_revision_not_the_last_that_came()
+    {
+        await using var telegraf = await StartAsync();
+        foreach (var (revision, requests) in new[] { (3, 9), (1, 4), (4, 8) })
+        {
+            await WriteAsync(telegraf, V2, $"vibe_fleet,host=f revision={revision}i,requests={requests}i 1\n");
+        }
+
+        Assert.Equal([TelegrafViolationKind.RevisionFell, TelegrafViolationKind.RequestsFell], telegraf.Violations.Select(v => v.Kind));
+    }
+
+    [Fact]
+    public async Task A_point_knows_when_it_first_came()
+    {
+        await using var telegraf = await StartAsync();
+        var first = Clock.GetUtcNow();
+        await WriteAsync(telegraf, V2, "vibe_fleet,host=f revision=1i 1\n");
+        Clock.Advance(TimeSpan.FromSeconds(5));
+        await WriteAsync(telegraf, V2, "vibe_fleet,host=f revision=2i 1\n");
+
+        Assert.Equal(first.ToUnixTimeMilliseconds() * 1_000_000, Assert.Single(telegraf.Points("vibe_fleet")).FirstWriteNs);
     }
 
     [Fact]

@@ -1,0 +1,3 @@
+using FleetVibe.Chaos.CommandLine;
+
+return await ChaosCommand.InvokeAsync(args);
