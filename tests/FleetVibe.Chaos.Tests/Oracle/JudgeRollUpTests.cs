@@ -1,5 +1,6 @@
 using FleetVibe.Chaos.Oracle;
 using FleetVibe.Chaos.Traffic;
+using FleetVibe.Metrics.LineProtocol;
 
 namespace FleetVibe.Chaos.Tests.Oracle;
 
@@ -71,10 +72,13 @@ public class JudgeRollUpTests
         Assert.Equal("vibe-a 1m 2026-01-01T10:03:00Z", Assert.Single(_fleet.Judge().Mismatches).Where);
     }
 
-    [Fact]
-    public void The_hour_that_goes_on_may_lag()
+    [Theory]
+    [InlineData(300)]
+    [InlineData(3600)]
+    public void A_long_window_that_goes_on_may_lag(int level)
     {
-        _fleet.AddAt(3600, "requests", -7, SmallFleet.WindowAt(3));
+        _fleet.AddAt(level, "requests", -7, SmallFleet.WindowAt(3));
+        _fleet.Set(level, "final", FieldValue.Of(false), SmallFleet.WindowAt(3));
 
         Assert.True(_fleet.Judge().IsSound);
     }

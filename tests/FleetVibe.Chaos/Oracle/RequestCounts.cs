@@ -91,9 +91,9 @@ internal static class RequestCounts
         return (held, left);
     }
 
-    /// <summary>The hour that goes on is made only once a minute; all else is there when the gateway is at rest.</summary>
+    /// <summary>Five minutes or an hour that go on are made once in 30 or 60 s; all else is there when the gateway is at rest.</summary>
     private static bool IsDue(WindowLevel level, StoredPoint? point) =>
-        level != WindowLevel.RollUps[^1] || point?.Boolean("final") == true;
+        level == WindowLevel.RollUps[0] || point?.Boolean("final") == true;
 
     private static List<Mismatch> ShortWindows(ModelTruth truth, FleetPoints points, List<(WindowLevel Level, HashSet<long> Starts)> stillShort)
     {

@@ -5,11 +5,11 @@ namespace FleetVibe.Chaos.Reporting;
 /// <summary><c>table REPORT.json... [--into PAGE.md]</c></summary>
 public static class TableCommand
 {
-    public static Command Create()
+    public static System.CommandLine.Command Create()
     {
         var reports = new Argument<string[]>("reports") { Description = "Reports of campaigns", Arity = ArgumentArity.OneOrMore };
         var into = new Option<string?>("--into") { Description = "The page whose table is replaced; without it the table is printed" };
-        var command = new Command("table", "The table of campaigns in Markdown") { reports, into };
+        var command = new System.CommandLine.Command("table", "The table of campaigns in Markdown") { reports, into };
         command.SetAction(result =>
         {
             try
