@@ -64,8 +64,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
                 await RollAsync(cancellationToken);
                 break;
             default:
-                // A wrong clock is there from the start.
-                break;
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "cannot be done");
         }
     }
 
