@@ -66,6 +66,14 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         switch (message)
         {
             case SourceReport report:
+#if BREAK_CHECKPOINTOUTSIDETRANSACTION
+                if (report.Checkpoint is { } ahead)
+                {
+                    var checkpoints = new Dictionary<string, byte[]> { [report.SourceKey] = ahead };
+                    var at = _time.GetUtcNow();
+                    _spool.RunAsync(store => store.Commit(new SpoolBatch { At = at, Checkpoints = checkpoints, OpenRequests = store.Status.Ledger.Open }, _closer));
+                }
+#endif
                 _state.Fold(report, _time.GetUtcNow());
                 WarnOfCap();
                 _waiting.Add((report.SourceKey, Sender));

@@ -246,6 +246,13 @@ internal sealed class SeriesState
     private void Apply(SeriesWindow window, MergeContribution contribution, object replyTo, DateTimeOffset now)
     {
         var record = RecordKey.FromWire(contribution.Record);
+#if BREAK_NOCONTRIBUTORCHECK
+        if (window.FindPending(record) is null)
+        {
+            MergeNew(window, record, contribution, replyTo, now);
+            return;
+        }
+#endif
         if (window.TryGetSettled(record, out var hash, out var fate))
         {
             if (hash != contribution.ContentHash && fate == Fate.Committed)

@@ -278,6 +278,10 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
             {
                 case MergeContribution contribution:
                     _context.Series.Tell(contribution);
+#if BREAK_ACKBEFORECOMMIT
+                    _records!.Settle(new ContributionSettled { Key = contribution.Key, Record = contribution.Record, Fate = Fate.Committed });
+                    FlushSoon();
+#endif
                     break;
                 case RefusePartRequest request:
                     _records!.Asked(part.Seq, part.Part);

@@ -25,6 +25,10 @@ internal static class CommitTransaction
         var current = WindowTable.Find(database, series, request.Key.Level, request.Key.Start);
         var parts = request.Added.Select(p => (Part: p, Instance: InstanceTable.FindOrAdd(database, p.Record.Node, p.Record.Instance.Span))).ToList();
         var standings = StandingsOf(database, series, parts);
+#if BREAK_NOCONTRIBUTORCHECK
+        parts = [.. parts.Where((_, i) => standings[i] == PartStanding.New)];
+        standings = [.. parts.Select(_ => PartStanding.New)];
+#endif
         var verdict = CommitRules.Judge(request, identity.LogId, WindowTable.HorizonOf(database), current, standings);
         switch (verdict.Outcome)
         {
