@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Spool;
+using Microsoft.Data.Sqlite;
 
 namespace FleetVibe.Model.Tests;
 
@@ -89,6 +90,29 @@ internal sealed partial class AgentNode
         _handshakeIsOverdue = offeredSince;
         OpenAgain();
         return true;
+    }
+
+    /// <summary>The spool makes room: what was never offered goes into larger windows.</summary>
+    internal void Coalesce()
+    {
+        if (_world.Mutant == Mutant.CoalSent)
+        {
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = _file.Path, Pooling = false }.ToString());
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "UPDATE records SET offered = 0";
+            command.ExecuteNonQuery();
+        }
+
+        var made = _store.Coalesce(1 << 20, _world.Now);
+        if (made.Gone > 0)
+        {
+            _world.Note($"{Name} coalesces {made.Gone} records into {string.Join(' ', made.Records.Select(record => record.Seq))}");
+            _world.Count("records coalesced", made.Gone);
+            _held = [.. _store.OfferedSequences(), .. _store.Backlog(int.MaxValue)];
+            _queue?.NoteBacklog();
+            CheckLedger();
+        }
     }
 
     private void OpenAgain()

@@ -1,8 +1,8 @@
-using FleetVibe.Gateway.RollUps;
 using FleetVibe.Gateway.Store;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Google.Protobuf;
 
 namespace FleetVibe.Model.Tests;
@@ -33,6 +33,7 @@ internal sealed partial class Invariants
         }
 
         world.Count("windows of several revisions", _windows.Values.Count(window => window.Revision > 1));
+        world.Count("windows above 10 s", _windows.Keys.Count(id => id.Level != WindowLevel._10S));
         foreach (var (name, sum) in _totals)
         {
             world.Count($"requests {name}", sum);
@@ -74,7 +75,7 @@ internal sealed partial class Invariants
     private bool IsOf(int request, WindowId window)
     {
         var truth = world.Truth.Requests[request];
-        return truth.Series.Model == window.Series && RollUpLevels.StartOf(window.Level, truth.Window) == window.Start;
+        return truth.Series.Model == window.Series && WindowLevels.StartOf(window.Level, truth.Window) == window.Start;
     }
 
     // I11
@@ -85,7 +86,7 @@ internal sealed partial class Invariants
         {
             for (var level = id.Level == WindowLevel._10S ? WindowLevel._1M : id.Level; level <= WindowLevel._1H; level++)
             {
-                var above = id with { Level = level, Start = RollUpLevels.StartOf(level, id.Start) };
+                var above = id with { Level = level, Start = WindowLevels.StartOf(level, id.Start) };
                 Bag.Add(expected.TryGetValue(above, out var bag) ? bag : expected[above] = [], window.Content);
             }
         }

@@ -34,7 +34,7 @@ public class ProtocolModelTests(ITestOutputHelper output)
 
         string[] mustHappen =
         [
-            "windows of several revisions", "lost swaps", "late commits", "refused late", "requests late", "requests future", "requests undecodable", "requests in a gap", "roll-ups made",
+            "windows of several revisions", "lost swaps", "late commits", "refused late", "records coalesced", "windows above 10 s", "requests late", "requests future", "requests undecodable", "requests in a gap", "roll-ups made",
             "agents killed", "aggregators killed", "deliverers killed", "spools lost", "spools rolled back", "rolled back spools found",
             "replays", "horizon moves", "unknown outcomes", "204s lost",
         ];
@@ -45,6 +45,7 @@ public class ProtocolModelTests(ITestOutputHelper output)
     [InlineData(Mutant.AckMem)]
     [InlineData(Mutant.AckEarly)]
     [InlineData(Mutant.OpenLost)]
+    [InlineData(Mutant.CoalSent)]
     [InlineData(Mutant.NoSet)]
     [InlineData(Mutant.DlKey)]
     [InlineData(Mutant.FatePrune)]

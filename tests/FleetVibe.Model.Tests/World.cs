@@ -143,6 +143,9 @@ internal sealed class World : IDisposable
             case Act.Tick when !member.IsPaused:
                 member.TickSeries();
                 break;
+            case Act.Coalesce:
+                node.Coalesce();
+                break;
             case Act.RollUp:
                 Store.RollUp();
                 break;

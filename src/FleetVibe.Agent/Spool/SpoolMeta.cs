@@ -50,6 +50,7 @@ internal sealed class SpoolMeta
 
         long Number(string name) =>
             rows.TryGetValue(name, out var value) && value is long number ? number : throw new SpoolDamagedException($"its meta row {name} is missing");
+        long NumberOrZero(string name) => rows.ContainsKey(name) ? Number(name) : 0; // a spool of an earlier release
         if (!rows.TryGetValue("instance", out var instance) || instance is not byte[] { Length: 16 } bytes)
         {
             throw new SpoolDamagedException("its meta row instance is missing");
@@ -70,6 +71,9 @@ internal sealed class SpoolMeta
                 WideRequests = Number("wide_requests"),
                 NodePointsSkipped = Number("node_points_skipped"),
                 Reconnects = Number("reconnects"),
+                DroppedSpoolFull = NumberOrZero("dropped_spool_full"),
+                NodePointsCoalesced = NumberOrZero("node_points_coalesced"),
+                RecordsCoalesced = NumberOrZero("records_coalesced"),
             },
             Number("next_seq"));
 
@@ -108,6 +112,9 @@ internal sealed class SpoolMeta
         Put(connection, "wide_requests", ledger.WideRequests);
         Put(connection, "node_points_skipped", ledger.NodePointsSkipped);
         Put(connection, "reconnects", ledger.Reconnects);
+        Put(connection, "dropped_spool_full", ledger.DroppedSpoolFull);
+        Put(connection, "node_points_coalesced", ledger.NodePointsCoalesced);
+        Put(connection, "records_coalesced", ledger.RecordsCoalesced);
     }
 
     internal static void WriteHighestOffered(SqliteConnection connection, long seq) => Put(connection, "highest_offered", seq);

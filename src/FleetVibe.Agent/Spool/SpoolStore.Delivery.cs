@@ -9,9 +9,9 @@ internal sealed partial class SpoolStore
     /// <summary>Sequences that were offered and have no acknowledgement, ascending: they are sent again first.</summary>
     internal IReadOnlyList<ulong> OfferedSequences() => Sequences("SELECT seq FROM records WHERE offered = 1 ORDER BY seq");
 
-    /// <summary>The oldest records after a sequence.</summary>
-    internal IReadOnlyList<ulong> Backlog(ulong after, int limit) =>
-        Sequences("SELECT seq FROM records WHERE seq > $after ORDER BY seq LIMIT $limit", ("$after", (long)after), ("$limit", limit));
+    /// <summary>Records that were never offered, the oldest windows first: a coalesced one has a high sequence and an old window.</summary>
+    internal IReadOnlyList<ulong> Backlog(int limit) =>
+        Sequences("SELECT seq FROM records WHERE offered = 0 ORDER BY window_start, seq LIMIT $limit", ("$limit", limit));
 
     /// <summary>Marks records as offered, durably, and gives their content. From then on they are frozen.</summary>
     internal OfferedRecords Offer(IReadOnlyList<ulong> sequences)

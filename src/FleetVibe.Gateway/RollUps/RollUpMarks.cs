@@ -27,7 +27,7 @@ internal static class RollUpMarks
     internal static void SetForWindow(SqliteDatabase database, long series, WindowKey window, DateTimeOffset now)
     {
         var level = window.Level == WindowLevel._10S ? WindowLevel._1M : window.Level;
-        Set(database, new RollUpKey(series, level, RollUpLevels.StartOf(level, window.Start)), now);
+        Set(database, new RollUpKey(series, level, WindowLevels.StartOf(level, window.Start)), now);
     }
 
     internal static bool AnyDue(SqliteDatabase database, DateTimeOffset now) =>

@@ -27,7 +27,7 @@ internal static class RollUpTransaction
             catch (InvalidDataException e)
             {
                 // It would fail for ever and hold the horizon: it stays as it is until a part of it changes.
-                fault ??= $"the {FleetPoint.NameOf(RollUpLevels.SecondsOf(mark.Key.Level))} window at {mark.Key.Start} of {SeriesOf(database, mark.Key)}: {e.Message}";
+                fault ??= $"the {FleetPoint.NameOf(WindowLevels.SecondsOf(mark.Key.Level))} window at {mark.Key.Start} of {SeriesOf(database, mark.Key)}: {e.Message}";
             }
 
             RollUpMarks.Settle(database, mark, next);
@@ -54,7 +54,7 @@ internal static class RollUpTransaction
         }
         else
         {
-            var window = next.AsPoint(TotalsMapper.FromWire(SeriesOf(database, key)), RollUpLevels.SecondsOf(key.Level), key.Start, totals);
+            var window = next.AsPoint(TotalsMapper.FromWire(SeriesOf(database, key)), WindowLevels.SecondsOf(key.Level), key.Start, totals);
             var point = FleetPoint.Render(window, out var fields);
             HeadTable.Raise(database, point, new PointRevision(identity.Generation, next.Revision), now);
             RollUpTable.Write(database, key, next with { Fields = fields }, now);

@@ -86,7 +86,7 @@ internal static class WindowTable
         }
 
         reply.Windows.Add(keys.AsEnumerable().Reverse().Select(k => StateOf(database, k, logId)));
-        var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 ORDER BY start DESC LIMIT 1", series);
+        var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 AND level = 0 ORDER BY start DESC LIMIT 1", series);
         reply.ExpectedHosts.Add(newest is null ? [] : Hosts(newest));
         return reply;
     }

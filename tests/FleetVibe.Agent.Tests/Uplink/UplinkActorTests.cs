@@ -201,6 +201,30 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_spool_file_that_was_copied_back_is_found_at_the_handshake()
+    {
+        var file = Path.Combine(_folder.Path, SpoolFile.FileName);
+        await SpoolAsync(1);
+        _spool.Dispose();
+        var copy = await File.ReadAllBytesAsync(file);
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, TimeProvider.System, NullLogger.Instance);
+        var last = (await SpoolAsync(2)).Records[^1].Seq;
+        _spool.Dispose();
+        await File.WriteAllBytesAsync(file, copy);
+        File.Delete(file + "-wal");
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, TimeProvider.System, NullLogger.Instance);
+
+        // A new record takes a sequence that the fleet knows with other content.
+        await SpoolAsync(1);
+        var parent = CreateTestProbe();
+        await StartAsync(parent);
+        await _aggregator.WelcomeAsync(highestSeq: last);
+
+        await parent.FishForMessageAsync(message => message is SpoolLost, Patience);
+        Assert.Empty(await _spool.RunAsync(store => store.OfferedSequences()));
+    }
+
+    [Fact]
     public async Task What_was_offered_stays_known_though_it_is_acknowledged()
     {
         await SpoolAsync(2, offerBudget: 2, live: true);

@@ -155,7 +155,7 @@ public sealed class RollUpModelTests
             Assert.True(rollUp.Final || key.Start < _horizon || inside.Exists(w => !w.Final));
             var line = await _test.Log.ReadAsync(db => db.Text(
                 "SELECT line FROM heads WHERE key = $1",
-                $"vibe_fleet,host=fleet,model=m,task={name},window={FleetPoint.NameOf(RollUpLevels.SecondsOf(key.Level))} {key.Start}000000000"));
+                $"vibe_fleet,host=fleet,model=m,task={name},window={FleetPoint.NameOf(WindowLevels.SecondsOf(key.Level))} {key.Start}000000000"));
             Assert.True(line is null ? key.Start < _horizon : line.Contains($" requests={merged.Requests}i,", StringComparison.Ordinal) && line.Contains($",revision={rollUp.Revision}i", StringComparison.Ordinal));
         }
 
@@ -203,7 +203,7 @@ public sealed class RollUpModelTests
             var numbers = _test.Log.ReadAsync(db => _windows.Keys.Select(k => k.Series).Distinct().ToDictionary(s => s.Task, s => WindowTable.FindSeries(db, s)!.Value)).Result;
             return _windows.Keys
                 .SelectMany(k => Enumerable.Range(1, 3).Select(l => (WindowLevel)l).Where(l => l >= k.Level)
-                    .Select(l => (numbers[k.Series.Task], l, RollUpLevels.StartOf(l, k.Start))))
+                    .Select(l => (numbers[k.Series.Task], l, WindowLevels.StartOf(l, k.Start))))
                 .Distinct();
         }
 
@@ -237,7 +237,7 @@ public sealed class RollUpModelTests
             {
                 Series = new SeriesKey { Model = "m", Task = $"t{step.Series}" },
                 Level = level,
-                Start = RollUpLevels.StartOf(level, Hour + Offsets[step.Window]),
+                Start = WindowLevels.StartOf(level, Hour + Offsets[step.Window]),
             };
         }
     }

@@ -32,11 +32,21 @@ public class LedgerBalanceTests
     public void What_is_wrong_is_said_with_its_figures()
     {
         Assert.Equal(
-            ["seen 99 is not open 3 + spooled 2 + committed 95 + refused 0", "the gateway committed 101, more than the 95 that the agent has acknowledged, 2 spooled and 3 open"],
+            ["seen 99 is not open 3 + spooled 2 + committed 95 + refused 0 + dropped 0", "the gateway committed 101, more than the 95 that the agent has acknowledged, 2 spooled and 3 open"],
             Judge(Account(Agent(99, 3, 2, 95), 101)).Faults);
         Assert.Equal(
             ["the gateway committed 94, fewer than the 95 that the agent has acknowledged"],
             Judge(Account(Agent(95, 0, 0, 95), 94)).Faults);
+    }
+
+    [Fact]
+    public void What_a_full_spool_dropped_is_a_part_of_what_was_seen()
+    {
+        var agent = Agent(100, 0, 0, 90);
+        agent.DroppedSpoolFull = 10;
+        Assert.Equal(BalanceState.Balanced, Judge(Account(agent, 90)).State);
+        agent.DroppedSpoolFull = 9;
+        Assert.Equal(BalanceState.Broken, Judge(Account(agent, 90)).State);
     }
 
     [Fact]

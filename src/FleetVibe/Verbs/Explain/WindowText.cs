@@ -4,6 +4,7 @@ using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Distribution = FleetVibe.Metrics.Histograms.Distribution;
 
 namespace FleetVibe.Verbs.Explain;
@@ -56,7 +57,7 @@ internal static class WindowText
         var outlook = window.Final
             ? reply.MissingHosts.Count == 0 ? "; it is final" : "; it is final, and what a missing node still sends is back-filled"
             : "; it is not final, so its figures may still grow";
-        return $"In these {SecondsOf(window.Key.Level)} seconds {served}{latency}; {nodes}{lost}{outlook}.";
+        return $"In these {WindowLevels.SecondsOf(window.Key.Level)} seconds {served}{latency}; {nodes}{lost}{outlook}.";
     }
 
     private static void Write(TextWriter output, string what, Distribution values)
@@ -150,17 +151,9 @@ internal static class WindowText
         _ => "unknown",
     };
 
-    private static int SecondsOf(WindowLevel level) => level switch
-    {
-        WindowLevel._1M => 60,
-        WindowLevel._5M => 300,
-        WindowLevel._1H => 3600,
-        _ => WindowClock.BaseSeconds,
-    };
-
     private static DateTime Begin(WindowState window) => DateTimeOffset.FromUnixTimeSeconds(window.Key.Start).UtcDateTime;
 
-    private static DateTime End(WindowState window) => Begin(window).AddSeconds(SecondsOf(window.Key.Level));
+    private static DateTime End(WindowState window) => WindowLevels.EndOf(window.Key.Level, window.Key.Start).UtcDateTime;
 
     private static string Names(Google.Protobuf.Collections.RepeatedField<string> hosts) => hosts.Count == 0 ? "none" : $"{hosts.Count}: {string.Join(", ", hosts)}";
 
