@@ -55,7 +55,7 @@ internal sealed partial class AgentNode
 
         var files = Companions[..2].Where(companion => File.Exists(_file.Path + companion))
             .ToDictionary(companion => companion, companion => File.ReadAllBytes(_file.Path + companion));
-        _copy = new Copy(files, Status.HighestOffered, [.. _held], _began);
+        _copy = new Copy(files, _store.Status.HighestOffered, [.. _held], _began);
     }
 
     /// <summary>

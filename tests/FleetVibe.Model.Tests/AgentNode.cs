@@ -296,7 +296,7 @@ internal sealed partial class AgentNode : IDisposable
         var ledger = Status.Ledger;
         if (!ledger.AddsUp)
         {
-            throw new Violation("I4", $"the ledger of {Name} does not add up: {ledger}");
+            throw new Violation("I4", $"the ledger of {Name} does not add up: seen {ledger.Seen}, open {ledger.Open}, spooled {ledger.Spooled}");
         }
 
         if (_world.Mutant != Mutant.OpenLost && _state.CheckpointOf(SourceKey) is { } checkpoint && ledger.Seen > BitConverter.ToInt32(checkpoint) - _began)

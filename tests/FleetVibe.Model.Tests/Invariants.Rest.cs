@@ -29,7 +29,7 @@ internal sealed partial class Invariants
             var ledger = node.Ledger;
             Require(
                 ledger is { Open: 0, Spooled: 0 } && (world.Mutant == Mutant.DlKey || ledger.Seen == _fated.GetValueOrDefault(node.Instance)), "I9",
-                $"{node.Name} at rest: {ledger}, {_fated.GetValueOrDefault(node.Instance)} fated");
+                $"{node.Name} at rest: seen {ledger.Seen}, open {ledger.Open}, spooled {ledger.Spooled}, {_fated.GetValueOrDefault(node.Instance)} fated");
         }
 
         world.Count("windows of several revisions", _windows.Values.Count(window => window.Revision > 1));
