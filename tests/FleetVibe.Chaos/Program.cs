@@ -1,3 +1,3 @@
-using FleetVibe.Chaos.Command;
+using FleetVibe.Chaos.CommandLine;
 
 return await ChaosCommand.InvokeAsync(args);

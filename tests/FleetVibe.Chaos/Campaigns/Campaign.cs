@@ -79,7 +79,7 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         }
         finally
         {
-            fleet.SaveDisks();
+            await fleet.SaveDisksAsync();
         }
     }
 
@@ -128,6 +128,11 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         }
 
         Tell($"{fault.Number,4} {fault.Kind.Name()} {fault.Target}");
+        if (fault.Kind == FaultKind.Clock)
+        {
+            return;
+        }
+
         var applied = time.GetTimestamp();
         await injector.ApplyAsync(fault, cancellationToken);
         var rest = fault.Kind == FaultKind.RollingUpgrade ? TimeSpan.Zero : fault.Duration - time.GetElapsedTime(applied);

@@ -11,9 +11,8 @@ internal sealed class Drain(ChaosFleet fleet, TimeProvider time, Action<string> 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(3);
 
-    // Longer than two heartbeats and the widest interval of the roll-ups: what is at rest so long stays so.
-    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan RestIfShort = TimeSpan.FromSeconds(75);
+    // Longer than the widest interval of the roll-ups: until then the hour's points are older than its windows.
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(75);
 
     /// <param name="expected">Requests of the truth.</param>
     /// <returns>The ledger at rest, or as it was when time ran out.</returns>
@@ -25,14 +24,13 @@ internal sealed class Drain(ChaosFleet fleet, TimeProvider time, Action<string> 
         while (true)
         {
             var now = await ReadAsync(cancellationToken);
-            if (now is not null && (now.OnTheWay.Count > 0 || now.Seen != at.Seen || now.Committed != at.Committed || now.Produced != at.Produced))
+            if (now is not null && (now.Seen != at.Seen || now.Committed != at.Committed || now.Refused != at.Refused))
             {
                 since = time.GetTimestamp();
             }
 
             at = now ?? at;
-            var rest = time.GetElapsedTime(since);
-            if (now is { OnTheWay.Count: 0 } && rest > (now.Committed + now.Refused >= expected ? Rest : RestIfShort))
+            if (now is { OnTheWay.Count: 0 } && time.GetElapsedTime(since) > Rest)
             {
                 return at;
             }
@@ -103,5 +101,4 @@ internal sealed record DrainedLedger(FleetSnapshot Fleet, GatewayStatus Gateway,
         return FleetLedgerNumbers.From(fleet);
     }
 
-    public long Produced => (long)Gateway.PointsProduced;
 }

@@ -64,8 +64,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
                 await RollAsync(cancellationToken);
                 break;
             default:
-                // A wrong clock is there from the start.
-                break;
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "cannot be done");
         }
     }
 
@@ -103,7 +102,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
         }
     }
 
-    private Task KillAsync(string name) => fleet[name].EndAsync(Signal.Kill, KillWithin);
+    private Task<bool> KillAsync(string name) => fleet[name].EndAsync(Signal.Kill, KillWithin);
 
     private async Task TerminateAsync(string name)
     {

@@ -4,7 +4,7 @@ using FleetVibe.Chaos.Fleet;
 using FleetVibe.Chaos.Reporting;
 using FleetVibe.Chaos.Schedule;
 
-namespace FleetVibe.Chaos.Command;
+namespace FleetVibe.Chaos.CommandLine;
 
 /// <summary>The command line.</summary>
 internal static class ChaosCommand
@@ -99,7 +99,7 @@ internal static class ChaosCommand
         },
     };
 
-    private static IReadOnlyList<FaultKind> ParseKinds(string text, Action<string> addError)
+    private static List<FaultKind> ParseKinds(string text, Action<string> addError)
     {
         var parsed = new List<FaultKind>();
         foreach (var name in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))

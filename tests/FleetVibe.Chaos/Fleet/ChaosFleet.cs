@@ -105,9 +105,10 @@ internal sealed class ChaosFleet : IAsyncDisposable
         return stubborn;
     }
 
-    /// <summary>Brings what lies on disks in memory into the run's folder.</summary>
-    public void SaveDisks()
+    /// <summary>Ends what still runs, and brings what lies on disks in memory into the run's folder.</summary>
+    public async Task SaveDisksAsync()
     {
+        await Task.WhenAll(_processes.Values.Select(process => process.EndAsync(Signal.Kill, StopWithin)));
         foreach (var (name, disk) in _disks)
         {
             disk.SaveTo(_settings.Sub($"disk-{name}"));
@@ -175,19 +176,19 @@ internal sealed class ChaosFleet : IAsyncDisposable
         var order = addresses.Skip(first).Concat(addresses.Take(first));
         if (LogNodes.FirstOrDefault(plan => plan.Name == name) is { } plan)
         {
-            Run(name, _files.LogAgent(name, DataOf(name), order, plan.LogPath, plan.Model, FleetTraffic.Task), OffsetOf(name));
+            Run(name, _files.LogAgent(name, DataOf(name), order, plan.LogPath, plan.Model, FleetTraffic.TaskName), OffsetOf(name));
             return;
         }
 
         var engine = await SimulatedNode.StartAsync(
             new SimulatedNodeSettings
             {
-                Name = name, Seed = _settings.Seed + index, Directory = _settings.Sub($"engine-{name}"), Model = FleetSettings.EngineModel, Task = FleetTraffic.Task,
+                Name = name, Seed = _settings.Seed + index, Directory = _settings.Sub($"engine-{name}"), Model = FleetSettings.EngineModel, Task = FleetTraffic.TaskName,
                 RequestsPerSecond = 10, ExpectedReaders = ExpectedReaders.Metrics,
             },
             _time);
         Engines.Add(engine);
-        Run(name, _files.EngineAgent(name, DataOf(name), order, engine, FleetSettings.EngineModel, FleetTraffic.Task));
+        Run(name, _files.EngineAgent(name, DataOf(name), order, engine, FleetSettings.EngineModel, FleetTraffic.TaskName));
     }
 
     private async Task MountAsync(string name, int mebibytes)

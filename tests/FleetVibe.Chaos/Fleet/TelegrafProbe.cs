@@ -59,11 +59,14 @@ internal sealed class TelegrafProbe(int port) : IDisposable
     private sealed record ViolationLine(string Kind, string Text);
 
     private sealed record PointLine(
-        string Measurement, Dictionary<string, string> Tags, long TimestampNs, long FirstWriteNs, Dictionary<string, JsonElement> Fields, Dictionary<string, FieldKind> Types,
-        long[] Revisions, long Writes)
+        string Measurement, Dictionary<string, string> Tags, long TimestampNs, Dictionary<string, JsonElement> Fields, Dictionary<string, FieldKind> Types,
+        long[] Revisions, long Writes, long FirstWriteNs)
     {
         public StoredPoint ToPoint() =>
-            new(Measurement, Tags, TimestampNs, Fields.ToDictionary(field => field.Key, field => Value(field.Value, Types[field.Key])), Revisions, Writes) { FirstWriteNs = FirstWriteNs };
+            new(Measurement, Tags, TimestampNs, Fields.ToDictionary(field => field.Key, field => Value(field.Value, Types[field.Key])), Revisions, Writes)
+            {
+                FirstWriteNs = FirstWriteNs,
+            };
 
         private static FieldValue Value(JsonElement value, FieldKind kind) => kind switch
         {

@@ -6,6 +6,8 @@ namespace FleetVibe.Chaos.Network;
 /// <summary>Which process holds the other end of a connection on loopback: the socket's inode in /proc/net/tcp, and who has it open.</summary>
 internal static class ConnectionOwner
 {
+    private static readonly string[] Tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+
     /// <param name="caller">The connection's remote end, as the side that accepted sees it.</param>
     /// <param name="processes">Names by process id.</param>
     /// <returns>Null where none of them holds it.</returns>
@@ -18,7 +20,7 @@ internal static class ConnectionOwner
     private static string? InodeOf(int localPort, int remotePort)
     {
         var (local, remote) = (Suffix(localPort), Suffix(remotePort));
-        return new[] { "/proc/net/tcp", "/proc/net/tcp6" }.Where(File.Exists).SelectMany(file => File.ReadLines(file).Skip(1))
+        return Tables.Where(File.Exists).SelectMany(file => File.ReadLines(file).Skip(1))
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .FirstOrDefault(columns => columns.Length > 9 && columns[1].EndsWith(local, StringComparison.Ordinal)
                 && columns[2].EndsWith(remote, StringComparison.Ordinal) && columns[9] != "0")?[9];

@@ -10,6 +10,9 @@ internal sealed class LinkTable
 
     public Flow Flow(string from, string to) => _flows.GetOrAdd((from, to), _ => new Flow());
 
+    /// <summary>Whether bytes vanished on a connection that is still open.</summary>
+    public bool HasLostBytes => _connections.Keys.Any(connection => connection.HasLostBytes);
+
     public void Add(ProxiedConnection connection) => _connections[connection] = true;
 
     public void Remove(ProxiedConnection connection) => _connections.TryRemove(connection, out _);
