@@ -22,10 +22,10 @@ public static class GatewayRegistration
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
-        services.AddSingleton(provider => new SqliteCommitLog(
-            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SqliteCommitLog>>()));
-        services.AddSingleton<ICommitLog>(provider => provider.GetRequiredService<SqliteCommitLog>());
-        services.AddSingleton<IOutbox>(provider => provider.GetRequiredService<SqliteCommitLog>());
+        services.AddSingleton(provider => DatabaseCommitLog.Open(
+            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseCommitLog>>()));
+        services.AddSingleton<ICommitLog>(provider => provider.GetRequiredService<DatabaseCommitLog>());
+        services.AddSingleton<IOutbox>(provider => provider.GetRequiredService<DatabaseCommitLog>());
         services.AddSingleton<DeliveryStatus>();
         services.AddHostedService<Housekeeping>();
         services.AddHostedService<RollUpLoop>();
@@ -34,14 +34,15 @@ public static class GatewayRegistration
             settings.Telegraf,
             provider.GetRequiredService<DeliveryStatus>(),
             provider.GetRequiredService<TimeProvider>(),
-            JitterOf(provider.GetRequiredService<ICommitLog>().Identity),
+            JitterOf(provider.GetRequiredService<ICommitLog>().Identity, settings.Name),
             provider.GetRequiredService<ILogger<Deliverer>>()));
     }
 
     /// <summary>Serves the commit log.</summary>
     public static void MapFleetVibeGateway(this WebApplication app) => app.MapGrpcService<CommitLogService>();
 
-    // Differs between gateways, so that two do not hammer in step; the same for one log.
-    private static Random JitterOf(LogIdentity identity) =>
-        new(int.Parse(identity.LogId.AsSpan(0, 7), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture));
+    // Differs between gateways, also those of one log, so that two do not hammer in step; the same for one gateway.
+    private static Random JitterOf(LogIdentity identity, string name) => new(name.Aggregate(
+        int.Parse(identity.LogId.AsSpan(0, 7), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture),
+        (seed, letter) => unchecked((seed * 31) + letter)));
 }

@@ -11,19 +11,56 @@ public sealed record GatewaySettings
     /// <summary>Where aggregators connect.</summary>
     public required ListenSettings Listen { get; init; }
 
-    /// <summary>Folder of the commit log.</summary>
+    /// <summary>Folder of the commit log; not used where it is on PostgreSQL.</summary>
     public required string DataDirectory { get; init; }
+
+    /// <summary>Null: the commit log is a file in <see cref="DataDirectory"/>.</summary>
+    public PostgresSettings? Postgres { get; init; }
 
     public required TelegrafSettings Telegraf { get; init; }
 
     /// <summary>Windows older than this are refused as late.</summary>
     public TimeSpan WindowRetention { get; init; } = TimeSpan.FromHours(72);
 
-    /// <summary>Limit of the commit log with the outbox.</summary>
+    /// <summary>Limit of the commit log with the outbox; for a file only.</summary>
     public long StoreMaxBytes { get; init; } = 20L << 30;
 
     /// <summary>Rounds response_time_ms and gpu_util_percent of vibe_model to integers for an existing database.</summary>
     public bool IntegerCompat { get; init; }
+}
+
+/// <summary>A commit log on PostgreSQL, which several gateways may share.</summary>
+/// <param name="ConnectionFile">Holds the connection string, a secret, on one line; read again at each connection.</param>
+public sealed record PostgresSettings(string ConnectionFile)
+{
+    /// <summary>Whether the file can be read and holds a connection string.</summary>
+    public bool IsSound()
+    {
+        try
+        {
+            return PostgresBackend.ConnectionOf(this).Host is not null;
+        }
+        catch (StoreUnusableException)
+        {
+            return false;
+        }
+    }
+
+    /// <exception cref="StoreUnusableException">The file cannot be read, or is empty.</exception>
+    internal string ReadConnection()
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(ConnectionFile).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreUnusableException($"connection_file {ConnectionFile} cannot be read ({e.GetType().Name}): make it, and give the service's user read permission", e);
+        }
+
+        return text.Length > 0 ? text : throw new StoreUnusableException($"connection_file {ConnectionFile} is empty: write Host=...;Username=...;Password=...;Database=... into it");
+    }
 }
 
 /// <summary>Which write API is spoken.</summary>

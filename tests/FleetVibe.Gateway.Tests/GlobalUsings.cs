@@ -3,4 +3,5 @@ global using FleetVibe.Gateway.Points;
 global using FleetVibe.Gateway.RollUps;
 global using FleetVibe.Gateway.Store;
 global using FleetVibe.Protocol.V1;
+global using FleetVibe.Protocol.Windows;
 global using Microsoft.Extensions.Time.Testing;

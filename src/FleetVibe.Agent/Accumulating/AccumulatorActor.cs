@@ -1,9 +1,12 @@
+using System.Globalization;
 using Akka.Actor;
 using Akka.Event;
+using FleetVibe.Agent.Points;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using Microsoft.Data.Sqlite;
 using static FleetVibe.Agent.Accumulating.AccumulatorMessages;
+using Point = FleetVibe.Protocol.V1.Point;
 
 namespace FleetVibe.Agent.Accumulating;
 
@@ -11,10 +14,8 @@ namespace FleetVibe.Agent.Accumulating;
 /// Folds reports, and writes one spool transaction after the other. While a transaction fails or the spool is full it
 /// answers no report, so that sources wait: what they have not read is safe where it is.
 /// </summary>
-internal sealed class AccumulatorActor : UntypedActor, IWithTimers
+internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
 {
-    private const double RoomAgain = 0.95;
-
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
@@ -24,7 +25,8 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly AccumulatorState _state;
     private readonly WindowCloser _closer;
-    private readonly List<IActorRef> _waiting = [];
+    private readonly List<(string Key, IActorRef Source)> _waiting = [];
+    private readonly List<Point> _events = [];
     private readonly Dictionary<string, IActorRef> _waitingToStart = [];
     private SpoolStatus _status;
     private SpoolBatch? _inFlight;
@@ -32,7 +34,6 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     private IActorRef? _stopper;
     private int _offerBudget;
     private bool _failing;
-    private bool _full;
     private bool _capWarned;
 
     public AccumulatorActor(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time)
@@ -43,6 +44,10 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
         _status = contents.Status;
         _state = new AccumulatorState(settings, time.GetUtcNow(), contents.Open, contents.Checkpoints);
         _closer = new WindowCloser(settings);
+        if (contents.LostWhy is { } why)
+        {
+            Raise(EventPoints.SpoolLost, EventPoints.Error, $"the spool was set aside ({why}) and a new one began: what it held is not sent, logs go on from their end, counters from a baseline");
+        }
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -71,11 +76,12 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
 #endif
                 _state.Fold(report, _time.GetUtcNow());
                 WarnOfCap();
-                _waiting.Add(Sender);
+                _waiting.Add((report.SourceKey, Sender));
                 Answer();
                 WriteIfDue();
                 break;
             case TransactionDue:
+                LookAtRoom(_time.GetUtcNow());
                 WriteIfDue();
                 break;
             case SourceMessages.SourceReady ready:
@@ -91,6 +97,12 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
                 break;
             case SpoolFailed failed:
                 OnFailed(failed);
+                break;
+            case RoomWasMade made:
+                OnRoomMade(made);
+                break;
+            case RoomFailed failed:
+                OnRoomFailed(failed.Cause);
                 break;
             case RetryDue:
                 Write(_inFlight!);
@@ -124,15 +136,15 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     {
         var now = _time.GetUtcNow();
         _spool.RunAsync(store => store.Watch(sourceKey, now))
-            .PipeTo(Self, success: watched => new SourceWatched(source, sourceKey, watched), failure: e => new SpoolFailed(e, source, sourceKey));
+            .PipeTo(Self, success: watched => new SourceWatched(source, sourceKey, watched), failure: e => new SpoolFailed(e, SpoolWork.Watch, source, sourceKey));
     }
 
     private void WriteIfDue()
     {
         var now = _time.GetUtcNow();
-        if (_inFlight is null && _stopper is null && !_full && _state.IsTransactionDue(now))
+        if (_inFlight is null && _stopper is null && (!_full || IsDropping) && (_state.IsTransactionDue(now) || (_events.Count > 0 && _state.MayClose(now))))
         {
-            Write(_state.TakeBatch(now, _offerBudget));
+            Write(WithEvents(_state.TakeBatch(now, _offerBudget)));
         }
     }
 
@@ -140,15 +152,22 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
     {
         if (_inFlight is null)
         {
-            Write(_state.TakeBatch(_time.GetUtcNow(), 0, storeOnly: true) with { IsLast = true });
+            Write(WithEvents(_state.TakeBatch(_time.GetUtcNow(), 0, storeOnly: true)) with { IsLast = true });
         }
+    }
+
+    private SpoolBatch WithEvents(SpoolBatch batch)
+    {
+        IReadOnlyList<Point> events = [.. _events];
+        _events.Clear();
+        return batch with { Events = events };
     }
 
     private void Write(SpoolBatch batch)
     {
         _inFlight = batch;
         _spool.RunAsync(store => store.Commit(batch, _closer))
-            .PipeTo(Self, success: result => new BatchCommitted(result), failure: e => new SpoolFailed(e, null, null));
+            .PipeTo(Self, success: result => new BatchCommitted(result), failure: e => new SpoolFailed(e, SpoolWork.Commit, null, null));
     }
 
     private void OnCommitted(CommitResult result)
@@ -163,6 +182,7 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
 
         if (result.Records.Count > 0)
         {
+            _nothingToCoalesceUntil = default;
             _uplink.Tell(new RecordsSpooled(result));
         }
 
@@ -179,16 +199,9 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
 
     private void OnFailed(SpoolFailed failed)
     {
-        if (failed.Cause is SpoolDamagedException || (failed.Cause is SqliteException sqlite && SpoolFile.IsDamage(sqlite)))
+        if (IsLost(failed.Cause))
         {
-            Context.Parent.Tell(new SpoolLost(failed.Cause.Message));
             return;
-        }
-
-        if (failed.Cause is not SqliteException)
-        {
-            // A bug of ours: what is in memory cannot be trusted, and what is in the spool is whole.
-            throw new SpoolException("the spool transaction failed", failed.Cause);
         }
 
         if (!_failing)
@@ -197,15 +210,28 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
             _log.Error("cannot write the spool in {0} ({1}): sources wait and nothing is lost; give its disk room or its user permission", _settings.DataDirectory, failed.Cause.Message);
         }
 
-        if (failed.Source is null)
+        if (failed.Work == SpoolWork.Commit)
         {
             Timers.StartSingleTimer(nameof(RetryDue), RetryDue.Instance, RetryInterval);
         }
         else
         {
             // The next transaction that succeeds answers it.
-            _waitingToStart[failed.SourceKey!] = failed.Source;
+            _waitingToStart[failed.SourceKey!] = failed.Source!;
         }
+    }
+
+    // True where the spool was damaged, which the agent is told.
+    private static bool IsLost(Exception cause)
+    {
+        if (cause is SpoolDamagedException || (cause is SqliteException sqlite && SpoolFile.IsDamage(sqlite)))
+        {
+            Context.Parent.Tell(new SpoolLost(cause.Message));
+            return true;
+        }
+
+        // Anything else is a bug of ours: what is in memory cannot be trusted, and what is in the spool is whole.
+        return cause is SqliteException ? false : throw new SpoolException("the spool transaction failed", cause);
     }
 
     private void OnClockOffset(TimeSpan offset)
@@ -215,7 +241,12 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
             _log.Warning("clock_skew: this node's clock is {0:F1} s off the aggregator's; times are corrected by that much", -offset.TotalSeconds);
         }
 
+        var changed = offset != _state.ClockOffset;
         _state.SetClockOffset(offset);
+        if (changed && offset != TimeSpan.Zero)
+        {
+            Raise(EventPoints.ClockSkew, EventPoints.Warning, string.Create(CultureInfo.InvariantCulture, $"this node's clock is {-offset.TotalSeconds:F1} s off the aggregator's: times are corrected by that much"));
+        }
     }
 
     private void OnStatus(SpoolStatus status)
@@ -226,39 +257,24 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
         }
 
         _status = status;
-        if (!_full && status.UsedBytes >= _settings.SpoolMaxBytes)
-        {
-            _full = true;
-            _log.Error("the spool in {0} is full ({1} bytes): sources wait until the aggregator takes records again", _settings.DataDirectory, status.UsedBytes);
-        }
-        else if (_full && status.UsedBytes < _settings.SpoolMaxBytes * RoomAgain)
-        {
-            _full = false;
-            _log.Info("the spool has room again");
-        }
-
+        OnRoom(status);
+        LookAtRoom(_time.GetUtcNow());
         Answer();
     }
 
     private void Answer()
     {
-        if (_full || _failing)
-        {
-            return;
-        }
-
-        foreach (var source in _waiting)
+        foreach (var (_, source) in _waiting.Where(waiting => MayAnswer(waiting.Key)))
         {
             source.Tell(SourceMessages.ReportFolded.Instance);
         }
 
-        _waiting.Clear();
-        foreach (var (key, source) in _waitingToStart)
+        _waiting.RemoveAll(waiting => MayAnswer(waiting.Key));
+        foreach (var (key, source) in _waitingToStart.Where(waiting => MayAnswer(waiting.Key)).ToList())
         {
+            _waitingToStart.Remove(key);
             Watch(key, source);
         }
-
-        _waitingToStart.Clear();
     }
 
     private void WarnOfCap()
@@ -284,7 +300,13 @@ internal sealed class AccumulatorActor : UntypedActor, IWithTimers
 
     private sealed record BatchCommitted(CommitResult Result) : INoSerializationVerificationNeeded;
 
-    private sealed record SpoolFailed(Exception Cause, IActorRef? Source, string? SourceKey) : INoSerializationVerificationNeeded;
+    private enum SpoolWork
+    {
+        Commit,
+        Watch,
+    }
+
+    private sealed record SpoolFailed(Exception Cause, SpoolWork Work, IActorRef? Source, string? SourceKey) : INoSerializationVerificationNeeded;
 
     private sealed class TransactionDue : INoSerializationVerificationNeeded, IDeadLetterSuppression, INotInfluenceReceiveTimeout
     {

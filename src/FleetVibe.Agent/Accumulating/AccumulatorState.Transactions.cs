@@ -96,7 +96,8 @@ internal sealed partial class AccumulatorState
         return batch;
     }
 
-    private bool MayClose(DateTimeOffset now) => _clockKnown || now - _startedAt >= HandshakePatience || now < _startedAt;
+    /// <summary>Whether records may be made: the clock is known, or was waited for long enough.</summary>
+    internal bool MayClose(DateTimeOffset now) => _clockKnown || now - _startedAt >= HandshakePatience || now < _startedAt;
 
     private bool IsClosable(long start, DateTimeOffset today) =>
         WindowClock.EndOf(start) + _settings.Grace <= today || DateTimeOffset.FromUnixTimeSeconds(start) > today + FutureLimit;

@@ -20,7 +20,7 @@ internal enum ClosedState
 }
 
 /// <summary>What closing gives.</summary>
-/// <param name="Contents">Contents of the new records, each within <see cref="WindowCloser.MaxRecordBytes"/>.</param>
+/// <param name="Contents">Contents of the new records, each within <see cref="RecordContents.MaxRecordBytes"/>.</param>
 /// <param name="Whole">Everything of the window so far, for later revisions of its points.</param>
 /// <param name="PointsSkipped">Points that were not made because the whole window is not known.</param>
 internal sealed record ClosedWindow(
@@ -29,8 +29,6 @@ internal sealed record ClosedWindow(
 /// <summary>Makes the records of a closing window: its contributions, and the points of the whole window. Pure.</summary>
 internal sealed class WindowCloser(AgentSettings settings)
 {
-    internal const int MaxRecordBytes = 256 * 1024;
-
     private readonly NodePoints _points = new(settings);
 
     /// <param name="before">The window as it was closed before; null unless <paramref name="state"/> is kept.</param>
@@ -66,52 +64,6 @@ internal sealed class WindowCloser(AgentSettings settings)
             points.Add(own(_points));
         }
 
-        return new ClosedWindow(Split(part.Start, contributions, points), whole, skip ? part.Series.Count + part.Gpus.Count + part.Targets.Count : 0);
-    }
-
-    // Each contribution is in exactly one record, so that one record's fate is the fate of a whole part.
-    private static List<(RecordContent Content, long Requests)> Split(long start, IEnumerable<Contribution> contributions, IEnumerable<Point> points)
-    {
-        var contents = new List<(RecordContent Content, long Requests)>();
-        RecordContent? content = null;
-        long requests = 0;
-        var bytes = 0;
-        void Begin(int size)
-        {
-            if (content is not null && bytes + size <= MaxRecordBytes)
-            {
-                bytes += size;
-                return;
-            }
-
-            End();
-            content = new RecordContent { Level = WindowLevel._10S, WindowStart = start };
-            bytes = size;
-        }
-
-        void End()
-        {
-            if (content is not null)
-            {
-                contents.Add((content, requests));
-                requests = 0;
-            }
-        }
-
-        foreach (var contribution in contributions)
-        {
-            Begin(contribution.CalculateSize() + 8);
-            content!.Contributions.Add(contribution);
-            requests += (long)contribution.Totals.Requests;
-        }
-
-        foreach (var point in points)
-        {
-            Begin(point.CalculateSize() + 8);
-            content!.Points.Add(point);
-        }
-
-        End();
-        return contents;
+        return new ClosedWindow(RecordContents.Of(WindowLevel._10S, part.Start, contributions, points), whole, skip ? part.Series.Count + part.Gpus.Count + part.Targets.Count : 0);
     }
 }

@@ -40,8 +40,7 @@ internal sealed class NodePoints(AgentSettings settings)
     }
 
     /// <summary>The agent's own ledger, at the start of a live window.</summary>
-    /// <param name="bytesPerWindow">Bytes that a window's records took of late; 0 where nothing is known.</param>
-    internal Point Self(long start, SpoolStatus status, double bytesPerWindow)
+    internal Point Self(long start, SpoolStatus status, OutageForecast forecast)
     {
         var ledger = status.Ledger;
         var point = Begin("vibe_fleetvibe", start, ("role", "agent"));
@@ -57,12 +56,10 @@ internal sealed class NodePoints(AgentSettings settings)
         AddInteger(point, "node_points_skipped", ledger.NodePointsSkipped);
         AddInteger(point, "reconnects", ledger.Reconnects);
         AddInteger(point, "spool_bytes", status.UsedBytes);
-        if (bytesPerWindow > 0)
-        {
-            var left = Math.Max(0, settings.SpoolMaxBytes - status.UsedBytes);
-            AddInteger(point, "outage_seconds_left", (long)Math.Min(left / bytesPerWindow * WindowClock.BaseSeconds, int.MaxValue));
-        }
-
+        AddInteger(point, "dropped_spool_full", ledger.DroppedSpoolFull);
+        AddInteger(point, "node_points_coalesced", ledger.NodePointsCoalesced);
+        AddInteger(point, "records_coalesced", ledger.RecordsCoalesced);
+        AddInteger(point, "outage_seconds_left", forecast.SecondsLeft(settings.SpoolMaxBytes));
         return point;
     }
 

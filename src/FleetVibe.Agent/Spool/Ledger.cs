@@ -28,7 +28,16 @@ internal sealed record Ledger
 
     internal long Reconnects { get; init; }
 
-    internal bool AddsUp => Seen == Open + Spooled + AckedCommitted + AckedLate + AckedFuture + AckedUndecodable;
+    /// <summary>Lost for good: the spool was full, nothing was left to coalesce, and engines could not wait any longer.</summary>
+    internal long DroppedSpoolFull { get; init; }
+
+    /// <summary>Points of windows that were coalesced into a larger one.</summary>
+    internal long NodePointsCoalesced { get; init; }
+
+    /// <summary>Records that became part of one of a larger window.</summary>
+    internal long RecordsCoalesced { get; init; }
+
+    internal bool AddsUp => Seen == Open + Spooled + AckedCommitted + AckedLate + AckedFuture + AckedUndecodable + DroppedSpoolFull;
 
     internal AgentLedger ToWire(SpoolStatus status) => new()
     {
@@ -43,6 +52,9 @@ internal sealed record Ledger
         WideRequests = (ulong)WideRequests,
         NodePointsSkipped = (ulong)NodePointsSkipped,
         Reconnects = (ulong)Reconnects,
+        DroppedSpoolFull = (ulong)DroppedSpoolFull,
+        NodePointsCoalesced = (ulong)NodePointsCoalesced,
+        RecordsCoalesced = (ulong)RecordsCoalesced,
         SpoolBytes = (ulong)status.UsedBytes,
         SpoolRecords = (ulong)status.Records,
     };
@@ -55,10 +67,21 @@ internal sealed record Ledger
 /// <param name="Floor">Lowest unacknowledged sequence; <paramref name="NextSeq"/> where there is none.</param>
 /// <param name="UsedBytes">Bytes of the file that hold something.</param>
 /// <param name="Records">Unacknowledged records.</param>
-internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records);
+/// <param name="HighestAcked">Highest acknowledged sequence of a record with requests; 0 where none was.</param>
+internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq, ulong Floor, Ledger Ledger, long UsedBytes, long Records, ulong HighestAcked = 0)
+{
+    /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
+    internal ulong HighestOffered { get; init; }
+}
 
 /// <summary>A record that a transaction made.</summary>
 internal readonly record struct SpooledRecord(ulong Seq, bool IsLive);
+
+/// <summary>What making room came to.</summary>
+/// <param name="Records">New ones that others became.</param>
+/// <param name="Gone">Records that are no more.</param>
+/// <param name="Dropped">Requests that are lost for good.</param>
+internal sealed record RoomMade(SpoolStatus Status, IReadOnlyList<SpooledRecord> Records, int Gone, long Dropped);
 
 internal sealed record CommitResult(SpoolStatus Status, IReadOnlyList<SpooledRecord> Records);
 
@@ -68,7 +91,11 @@ internal sealed record OfferedRecords(IReadOnlyList<(ulong Seq, RecordContent Co
 
 /// <summary>What a start finds.</summary>
 internal sealed record SpoolContents(
-    IReadOnlyList<Accumulating.WindowPart> Open, IReadOnlyDictionary<string, byte[]> Checkpoints, SpoolStatus Status);
+    IReadOnlyList<Accumulating.WindowPart> Open, IReadOnlyDictionary<string, byte[]> Checkpoints, SpoolStatus Status)
+{
+    /// <summary>Why a spool before this one was lost; null where none was, or where its event is stored.</summary>
+    internal string? LostWhy { get; init; }
+}
 
 /// <summary>What the spool knows of one source.</summary>
 /// <param name="IsFresh">It was first watched when the spool had just replaced a lost one.</param>

@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Agent.Spool;
 
@@ -31,6 +32,9 @@ internal sealed record SpoolBatch
 
     /// <summary>How many live records may be born as offered: the stream is up and has credits.</summary>
     internal int OfferBudget { get; init; }
+
+    /// <summary>Points of what happened; they get a record of their own.</summary>
+    internal IReadOnlyList<Point> Events { get; init; } = [];
 
     /// <summary>The agent stops once it is written.</summary>
     internal bool IsLast { get; init; }

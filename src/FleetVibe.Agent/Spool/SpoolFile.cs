@@ -13,6 +13,7 @@ internal sealed class SpoolFile : IDisposable
 
     private const int Corrupt = 11;
     private const int NotADatabase = 26;
+    private const int ReadOnlyDisk = 30; // EROFS
 
     private static readonly string[] Companions = ["", "-wal", "-shm"];
 
@@ -40,6 +41,10 @@ internal sealed class SpoolFile : IDisposable
         catch (UnauthorizedAccessException e)
         {
             throw new SpoolException($"no permission to write in {directory}: give it to the agent's user (chown), or set data_dir to another folder", e);
+        }
+        catch (IOException e) when (e.HResult == ReadOnlyDisk)
+        {
+            throw new SpoolException($"{directory} is on a read-only disk: mount it for writing, or set data_dir to another folder", e);
         }
         catch (IOException e) when (File.Exists(path))
         {

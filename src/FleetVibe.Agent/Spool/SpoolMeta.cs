@@ -23,7 +23,13 @@ internal sealed class SpoolMeta
 
     internal long NextSeq { get; private set; } = 1;
 
+    /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
+    internal long HighestOffered { get; private set; }
+
     internal Ledger Ledger { get; private set; } = new();
+
+    /// <summary>Highest acknowledged sequence of a record with requests; it outlives the record.</summary>
+    internal long HighestAcked { get; private set; }
 
     /// <summary>Null where the file is new.</summary>
     /// <exception cref="SpoolDamagedException">A row is missing or makes no sense.</exception>
@@ -47,6 +53,7 @@ internal sealed class SpoolMeta
 
         long Number(string name) =>
             rows.TryGetValue(name, out var value) && value is long number ? number : throw new SpoolDamagedException($"its meta row {name} is missing");
+        long NumberOrZero(string name) => rows.ContainsKey(name) ? Number(name) : 0; // a spool of an earlier release
         if (!rows.TryGetValue("instance", out var instance) || instance is not byte[] { Length: 16 } bytes)
         {
             throw new SpoolDamagedException("its meta row instance is missing");
@@ -67,8 +74,15 @@ internal sealed class SpoolMeta
                 WideRequests = Number("wide_requests"),
                 NodePointsSkipped = Number("node_points_skipped"),
                 Reconnects = Number("reconnects"),
+                DroppedSpoolFull = NumberOrZero("dropped_spool_full"),
+                NodePointsCoalesced = NumberOrZero("node_points_coalesced"),
+                RecordsCoalesced = NumberOrZero("records_coalesced"),
             },
             Number("next_seq"));
+        meta.HighestAcked = rows.TryGetValue("highest_acked", out var acked) && acked is long highest ? highest : 0;
+
+        // A spool of an earlier release does not say: whatever it made may have been offered.
+        meta.HighestOffered = rows.ContainsKey("highest_offered") ? Number("highest_offered") : meta.NextSeq - 1;
         return meta;
     }
 
@@ -79,6 +93,7 @@ internal sealed class SpoolMeta
         Put(connection, "created", now.ToUnixTimeMilliseconds());
         Put(connection, "replaces_lost", replacesLost ? 1L : 0L);
         Write(connection, meta.Ledger, meta.NextSeq);
+        WriteHighestOffered(connection, meta.HighestOffered);
         return meta;
     }
 
@@ -101,7 +116,24 @@ internal sealed class SpoolMeta
         Put(connection, "wide_requests", ledger.WideRequests);
         Put(connection, "node_points_skipped", ledger.NodePointsSkipped);
         Put(connection, "reconnects", ledger.Reconnects);
+        Put(connection, "dropped_spool_full", ledger.DroppedSpoolFull);
+        Put(connection, "node_points_coalesced", ledger.NodePointsCoalesced);
+        Put(connection, "records_coalesced", ledger.RecordsCoalesced);
     }
+
+    /// <summary>Notes an acknowledgement, in the transaction that forgets the record.</summary>
+    internal void NoteAcknowledged(SqliteConnection connection, long seq)
+    {
+        if (seq > HighestAcked)
+        {
+            Put(connection, "highest_acked", seq);
+            HighestAcked = seq;
+        }
+    }
+
+    internal static void WriteHighestOffered(SqliteConnection connection, long seq) => Put(connection, "highest_offered", seq);
+
+    internal void AcceptOffered(long seq) => HighestOffered = Math.Max(HighestOffered, seq);
 
     internal void Accept(Ledger ledger, long nextSeq) => (Ledger, NextSeq) = (ledger, nextSeq);
 

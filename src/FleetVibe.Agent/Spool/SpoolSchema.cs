@@ -11,7 +11,8 @@ internal static class SpoolSchema
     private const string Tables = """
         CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS records (
-            seq INTEGER PRIMARY KEY, offered INTEGER NOT NULL, requests INTEGER NOT NULL, window_start INTEGER NOT NULL, content BLOB NOT NULL);
+            seq INTEGER PRIMARY KEY, offered INTEGER NOT NULL, requests INTEGER NOT NULL, window_start INTEGER NOT NULL, content BLOB NOT NULL,
+            level INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
         CREATE INDEX IF NOT EXISTS records_offered ON records (seq) WHERE offered = 1;
         CREATE TABLE IF NOT EXISTS open_windows (start INTEGER PRIMARY KEY, content BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS closed_windows (start INTEGER PRIMARY KEY, changed INTEGER NOT NULL, content BLOB);
@@ -20,10 +21,26 @@ internal static class SpoolSchema
             key TEXT PRIMARY KEY, watched_since INTEGER NOT NULL, fresh INTEGER NOT NULL, checkpoint BLOB) WITHOUT ROWID;
         """;
 
+    // From a spool without larger windows.
+    private const string FromFirst = """
+        ALTER TABLE records ADD COLUMN level INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE records ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+        UPDATE records SET bytes = length(content);
+        """;
+
+    // Holds all that a plan reads, in its order.
+    private const string WaitingIndex = "CREATE INDEX IF NOT EXISTS records_waiting ON records (window_start, seq, level, bytes) WHERE offered = 0;";
+
     internal static void Apply(SqliteConnection connection)
     {
         Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;");
         Execute(connection, Tables);
+        if (Scalar(connection, "SELECT count(*) FROM pragma_table_info('records') WHERE name = 'level'") is 0L)
+        {
+            Execute(connection, FromFirst);
+        }
+
+        Execute(connection, WaitingIndex);
     }
 
     /// <summary>Reads the settings back: a file system or a build of SQLite may have refused them in silence.</summary>

@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Accumulating;
 using FleetVibe.Metrics.Windows;
+using FleetVibe.Protocol.V1;
 using Google.Protobuf;
 
 namespace FleetVibe.Agent.Spool;
@@ -28,6 +29,14 @@ internal sealed partial class SpoolStore
             Close(closing, batch, closer, before, next);
         }
 
+        if (batch.Events.Count > 0)
+        {
+            var content = new RecordContent { Level = WindowLevel._10S, WindowStart = WindowClock.StartOf(batch.At), Points = { batch.Events } };
+            Insert(next.NextSeq, next.OfferBudget-- > 0, requests: 0, content);
+            next.Records.Add(new SpooledRecord((ulong)next.NextSeq, IsLive: true));
+            next.NextSeq++;
+        }
+
         foreach (var row in batch.Open)
         {
             Execute(
@@ -49,6 +58,11 @@ internal sealed partial class SpoolStore
         }
 
         ForgetClosedWindows(batch.At);
+        if (next.HighestOffered > _meta.HighestOffered)
+        {
+            SpoolMeta.WriteHighestOffered(_connection, next.HighestOffered);
+        }
+
         var ledger = _meta.Ledger;
         SaveLedger(
             ledger with
@@ -61,37 +75,29 @@ internal sealed partial class SpoolStore
             },
             next.NextSeq,
             transaction);
+        _meta.AcceptOffered(next.HighestOffered);
         _records += next.Records.Count;
-        if (next.LiveBytes > 0)
-        {
-            _bytesPerWindow = _bytesPerWindow == 0 ? next.LiveBytes : (0.9 * _bytesPerWindow) + (0.1 * next.LiveBytes);
-        }
-
-        return new CommitResult(Status, next.Records);
+        LostWhy = batch.Events.Count > 0 ? null : LostWhy;
+        var status = Status;
+        _forecast.Note(batch.At, status.UsedBytes);
+        return new CommitResult(status, next.Records);
     }
 
     private void Close(ClosingWindow closing, SpoolBatch batch, WindowCloser closer, SpoolStatus status, Draft next)
     {
         var start = closing.Part.Start;
         var (state, before) = FindClosed(start, batch.At);
-        var closed = closer.Close(closing, state, before, points => points.Self(start, status, _bytesPerWindow));
+        var closed = closer.Close(closing, state, before, points => points.Self(start, status, _forecast));
         next.PointsSkipped += closed.PointsSkipped;
         foreach (var (content, requests) in closed.Contents)
         {
             var offered = closing.IsLive && next.OfferBudget > 0;
             next.OfferBudget -= offered ? 1 : 0;
-            var bytes = content.ToByteArray();
-            Execute(
-                "INSERT INTO records (seq, offered, requests, window_start, content) VALUES ($seq, $offered, $requests, $start, $content)",
-                ("$seq", next.NextSeq),
-                ("$offered", offered),
-                ("$requests", requests),
-                ("$start", start),
-                ("$content", bytes));
+            next.HighestOffered = offered ? next.NextSeq : next.HighestOffered;
+            Insert(next.NextSeq, offered, requests, content);
             next.Records.Add(new SpooledRecord((ulong)next.NextSeq, closing.IsLive));
             next.NextSeq++;
             next.Requests += requests;
-            next.LiveBytes += closing.IsLive ? bytes.Length : 0;
         }
 
         Execute("DELETE FROM open_windows WHERE start = $start", ("$start", start));
@@ -140,11 +146,11 @@ internal sealed partial class SpoolStore
 
         internal int OfferBudget { get; set; }
 
+        internal long HighestOffered { get; set; }
+
         internal long Requests { get; set; }
 
         internal int PointsSkipped { get; set; }
-
-        internal long LiveBytes { get; set; }
 
         internal List<SpooledRecord> Records { get; } = [];
     }

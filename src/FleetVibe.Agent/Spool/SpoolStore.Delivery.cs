@@ -9,14 +9,15 @@ internal sealed partial class SpoolStore
     /// <summary>Sequences that were offered and have no acknowledgement, ascending: they are sent again first.</summary>
     internal IReadOnlyList<ulong> OfferedSequences() => Sequences("SELECT seq FROM records WHERE offered = 1 ORDER BY seq");
 
-    /// <summary>The oldest records after a sequence.</summary>
-    internal IReadOnlyList<ulong> Backlog(ulong after, int limit) =>
-        Sequences("SELECT seq FROM records WHERE seq > $after ORDER BY seq LIMIT $limit", ("$after", (long)after), ("$limit", limit));
+    /// <summary>Records that were never offered, the oldest windows first: a coalesced one has a high sequence and an old window.</summary>
+    internal IReadOnlyList<ulong> Backlog(int limit) =>
+        Sequences("SELECT seq FROM records WHERE offered = 0 ORDER BY window_start, seq LIMIT $limit", ("$limit", limit));
 
     /// <summary>Marks records as offered, durably, and gives their content. From then on they are frozen.</summary>
     internal OfferedRecords Offer(IReadOnlyList<ulong> sequences)
     {
         var records = new List<(ulong Seq, RecordContent Content)>(sequences.Count);
+        long highest = 0;
         using (var transaction = _connection.BeginTransaction())
         {
             foreach (var sequence in sequences)
@@ -32,10 +33,17 @@ internal sealed partial class SpoolStore
                 if (!reader.GetBoolean(0))
                 {
                     Execute("UPDATE records SET offered = 1 WHERE seq = $seq", ("$seq", (long)sequence));
+                    highest = Math.Max(highest, (long)sequence);
                 }
             }
 
+            if (highest > _meta.HighestOffered)
+            {
+                SpoolMeta.WriteHighestOffered(_connection, highest);
+            }
+
             transaction.Commit();
+            _meta.AcceptOffered(highest);
         }
 
         return new OfferedRecords(records, Floor());
@@ -58,6 +66,12 @@ internal sealed partial class SpoolStore
             foreach (var (seq, requests) in acknowledged)
             {
                 ledger = Move(ledger, requests, refusals[(ulong)seq]);
+                if (requests > 0)
+                {
+                    // A record without any may never reach the commit log.
+                    _meta.NoteAcknowledged(_connection, seq);
+                }
+
                 Execute("DELETE FROM records WHERE seq = $seq", ("$seq", seq));
             }
 

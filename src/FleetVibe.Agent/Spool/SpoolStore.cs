@@ -15,7 +15,7 @@ internal sealed partial class SpoolStore : IDisposable
     private readonly SqliteConnection _connection;
     private readonly SpoolMeta _meta;
     private readonly bool _bornNow;
-    private double _bytesPerWindow;
+    private readonly OutageForecast _forecast = new();
     private long _records;
     private long _version;
 
@@ -27,7 +27,13 @@ internal sealed partial class SpoolStore : IDisposable
         _records = Count("SELECT count(*) FROM records");
     }
 
-    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records);
+    /// <summary>Why the spool before this one was lost, until its event is stored.</summary>
+    internal string? LostWhy { get; set; }
+
+    internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records, (ulong)_meta.HighestAcked)
+    {
+        HighestOffered = (ulong)_meta.HighestOffered,
+    };
 
     /// <summary>Opens the store on a database that was proved whole.</summary>
     /// <param name="replacesLost">The database is new because an older one was lost.</param>
@@ -66,8 +72,9 @@ internal sealed partial class SpoolStore : IDisposable
             }
         }
 
-        var contents = new SpoolContents(open, checkpoints, Status);
-        if (!_meta.Ledger.AddsUp || open.Sum(part => part.CountedRequests) != _meta.Ledger.Open)
+        var contents = new SpoolContents(open, checkpoints, Status) { LostWhy = LostWhy };
+        if (!_meta.Ledger.AddsUp || open.Sum(part => part.CountedRequests) != _meta.Ledger.Open
+            || Count("SELECT coalesce(sum(requests), 0) FROM records") != _meta.Ledger.Spooled)
         {
             throw new SpoolDamagedException("its ledger does not add up");
         }

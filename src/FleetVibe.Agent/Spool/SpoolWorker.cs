@@ -91,6 +91,7 @@ internal sealed partial class SpoolWorker : IDisposable
     {
         LogSpoolLost(_file!.Path, why, asideName);
         _store = SpoolStore.Open(_file.Open(), true, _time.GetUtcNow());
+        _store.LostWhy = why;
     }
 
     private Task<T> EnqueueAsync<T>(Func<T> work)

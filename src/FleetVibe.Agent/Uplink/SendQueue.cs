@@ -15,7 +15,6 @@ internal sealed class SendQueue(int credits, IReadOnlyList<ulong> offered)
     private readonly Queue<ulong> _backlog = new();
     private readonly HashSet<ulong> _inFlight = [];
     private readonly HashSet<ulong> _known = [.. offered];
-    private ulong _cursor;
     private bool _backlogEnded;
     private bool _backlogTurn;
 
@@ -25,8 +24,8 @@ internal sealed class SendQueue(int credits, IReadOnlyList<ulong> offered)
     /// <summary>How many live records may be born as offered: they can leave at once.</summary>
     internal int OfferBudget => Math.Max(0, Free - _resend.Count - _live.Count);
 
-    /// <summary>After which sequence the backlog must be read; null while nothing is wanted.</summary>
-    internal ulong? BacklogWanted => Free > _resend.Count + _live.Count && _backlog.Count == 0 && !_backlogEnded ? _cursor : null;
+    /// <summary>Whether the backlog must be read.</summary>
+    internal bool BacklogWanted => Free > _resend.Count + _live.Count && _backlog.Count == 0 && !_backlogEnded;
 
     internal int InFlight => _inFlight.Count;
 
@@ -41,14 +40,13 @@ internal sealed class SendQueue(int credits, IReadOnlyList<ulong> offered)
     /// <summary>Records that are not live were spooled: there is a backlog again.</summary>
     internal void NoteBacklog() => _backlogEnded = false;
 
-    /// <param name="page">Ascending, after the cursor.</param>
+    /// <param name="page">Never offered, the oldest first. Those that are known already are passed over.</param>
     /// <param name="limit">How many were asked for.</param>
     internal void AddBacklog(IReadOnlyList<ulong> page, int limit)
     {
         _backlogEnded = page.Count < limit;
         foreach (var seq in page)
         {
-            _cursor = Math.Max(_cursor, seq);
             if (_known.Add(seq))
             {
                 _backlog.Enqueue(seq);

@@ -34,11 +34,11 @@ internal sealed partial class UplinkActor
 
     private void SendRecords()
     {
-        if (_queue!.BacklogWanted is { } after && !_readingBacklog)
+        if (_queue!.BacklogWanted && !_readingBacklog)
         {
             _readingBacklog = true;
             var reading = _stream!;
-            _spool.RunAsync(store => store.Backlog(after, BacklogPage))
+            _spool.RunAsync(store => store.Backlog(BacklogPage))
                 .PipeTo(Self, success: page => new BacklogRead(reading, page), failure: e => new SpoolFailed(e));
         }
 

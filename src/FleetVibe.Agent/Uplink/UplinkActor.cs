@@ -169,13 +169,15 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
             return;
         }
 
-        _helloNextSeq = _status.NextSeq;
+        // What was made while no stream was up may carry sequences that a lost future of this file used before.
+        _helloNextSeq = _status.HighestOffered + 1;
         var hello = new Hello
         {
             Node = _settings.Node,
             Instance = ByteString.CopyFrom(_status.Instance),
-            NextSeq = _status.NextSeq,
+            NextSeq = _helloNextSeq,
             Floor = _status.Floor,
+            HighestAcked = _status.HighestAcked,
             Version = Version,
             SentUnixNs = ClockOffset.Nanoseconds(_time.GetUtcNow()),
         };
@@ -216,7 +218,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
     {
         if (welcome.HighestSeq >= _helloNextSeq)
         {
-            ReportRolledBack($"the aggregator knows sequence {welcome.HighestSeq} of it, and its next one is {_helloNextSeq}");
+            ReportRolledBack($"the aggregator knows sequence {welcome.HighestSeq} of it, and none from {_helloNextSeq} on was ever offered");
             return;
         }
 

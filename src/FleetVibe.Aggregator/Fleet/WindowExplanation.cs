@@ -1,5 +1,6 @@
 using FleetVibe.Aggregator.Gateways;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Grpc.Core;
 
 namespace FleetVibe.Aggregator.Fleet;
@@ -35,16 +36,13 @@ internal static class WindowExplanation
             throw Invalid("series.model is missing");
         }
 
-        var seconds = request.Level switch
+        if (!WindowLevels.IsKnown(request.Level))
         {
-            WindowLevel._10S => 10,
-            WindowLevel._1M => 60,
-            WindowLevel._5M => 300,
-            WindowLevel._1H => 3600,
-            _ => throw Invalid($"window level {request.Level} is not known"),
-        };
-        return request.At >= seconds && request.At < LastMoment
-            ? new WindowKey { Series = request.Series, Level = request.Level, Start = request.At - (request.At % seconds) }
+            throw Invalid($"window level {request.Level} is not known");
+        }
+
+        return request.At >= WindowLevels.SecondsOf(request.Level) && request.At < LastMoment
+            ? new WindowKey { Series = request.Series, Level = request.Level, Start = WindowLevels.StartOf(request.Level, request.At) }
             : throw Invalid($"{request.At} is no moment of a window: unix seconds are needed");
     }
 
@@ -52,7 +50,7 @@ internal static class WindowExplanation
     {
         try
         {
-            return await gateway.LoadWindow(new LoadWindowRequest { Key = key });
+            return await gateway.LoadWindow(new LoadWindowRequest { Key = key, WithHistory = true });
         }
         catch (Exception e)
         {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace FleetVibe.Aggregator.Gateways;
 
 /// <summary>
-/// Calls one gateway until it fails, then the next. Holds to the commit log that it met first: another one, as after a
+/// Calls one gateway until it does not answer, then the next. Holds to the commit log that it met first: another one, as after a
 /// lost store, would start the revisions again, so it is refused until this process is restarted. Thread safe.
 /// </summary>
 internal sealed partial class GatewayClient : IGateway, IDisposable
@@ -21,6 +21,7 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
     private readonly ILogger<GatewayClient> _log;
     private readonly Lock _lock = new();
     private string? _logId;
+    private CallOutcome? _outcome;
     private int _current;
 
     public GatewayClient(PeerSettings peer, TimeProvider time, ILogger<GatewayClient> log)
@@ -55,15 +56,15 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
         return reply;
     }
 
-    public Task<CommitReply> Commit(CommitRequest request) => Call((client, options) => client.CommitAsync(request, options));
+    public Task<CommitReply> Commit(CommitRequest request) => Call((client, options) => client.CommitAsync(request, options), writes: true);
 
-    public Task<PutPointsReply> PutPoints(PutPointsRequest request) => Call((client, options) => client.PutPointsAsync(request, options));
+    public Task<PutPointsReply> PutPoints(PutPointsRequest request) => Call((client, options) => client.PutPointsAsync(request, options), writes: true);
 
-    public Task<RefusePartReply> RefusePart(RefusePartRequest request) => Call((client, options) => client.RefusePartAsync(request, options));
+    public Task<RefusePartReply> RefusePart(RefusePartRequest request) => Call((client, options) => client.RefusePartAsync(request, options), writes: true);
 
     public async Task<AdmitInstanceReply> AdmitInstance(AdmitInstanceRequest request)
     {
-        var reply = await Call((client, options) => client.AdmitInstanceAsync(request, options));
+        var reply = await Call((client, options) => client.AdmitInstanceAsync(request, options), writes: true);
         Pin(reply.LogId);
         return reply;
     }
@@ -78,21 +79,26 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
         }
     }
 
-    private async Task<TReply> Call<TReply>(Func<CommitLog.CommitLogClient, CallOptions, AsyncUnaryCall<TReply>> call)
+    private async Task<TReply> Call<TReply>(Func<CommitLog.CommitLogClient, CallOptions, AsyncUnaryCall<TReply>> call, bool writes = false)
     {
         var index = Volatile.Read(ref _current);
         try
         {
             using var pending = call(_clients[index], new CallOptions(deadline: _time.GetUtcNow().UtcDateTime + Deadline));
             var reply = await pending.ResponseAsync;
-            Note(index, null);
+            Note(index, CallOutcome.Answered, null, writes);
             return reply;
         }
         catch (Exception e)
         {
-            // Who asked decides when to ask again; the next call goes to the next address.
-            Interlocked.CompareExchange(ref _current, (index + 1) % _clients.Length, index);
-            Note(index, e is RpcException rpc ? $"{rpc.StatusCode}: {rpc.Status.Detail}" : e.Message);
+            // Who asked decides when to ask again; the next call goes to the next address where that may help.
+            var outcome = CallOutcomes.Of(e);
+            if (outcome == CallOutcome.Lost)
+            {
+                Interlocked.CompareExchange(ref _current, (index + 1) % _clients.Length, index);
+            }
+
+            Note(index, outcome, e is RpcException rpc ? $"{rpc.StatusCode}: {rpc.Status.Detail}" : e.Message, writes);
             throw;
         }
     }
@@ -114,32 +120,49 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
         }
 
         var text = $"the gateway now holds commit log {logId}, not {_logId}: restart the aggregators to accept it";
-        Note(Volatile.Read(ref _current), text);
+        Note(Volatile.Read(ref _current), CallOutcome.Lost, text, writes: false);
         throw new InvalidOperationException(text);
     }
 
-    private void Note(int index, string? error)
+    private void Note(int index, CallOutcome outcome, string? error, bool writes)
     {
-        bool changed;
+        CallOutcome? before;
         lock (_lock)
         {
-            changed = (error is null) != IsReachable || (error is not null && LastError is null);
-            LastError = error;
-            IsReachable = error is null;
+            before = _outcome;
+            if (outcome == CallOutcome.Rejected)
+            {
+                LogRejected(_addresses[index], error ?? "");
+                return;
+            }
+
+            // A full store still answers questions.
+            if (outcome == CallOutcome.Answered && before == CallOutcome.Full && !writes)
+            {
+                return;
+            }
+
+            _outcome = outcome;
+            LastError = outcome == CallOutcome.Answered ? null : error;
+            IsReachable = outcome != CallOutcome.Lost;
         }
 
-        if (!changed)
+        if (before == outcome)
         {
             return;
         }
 
-        if (error is null)
+        switch (outcome)
         {
-            LogReached(_addresses[index]);
-        }
-        else
-        {
-            LogLost(_addresses[index], error);
+            case CallOutcome.Answered:
+                LogReached(_addresses[index]);
+                break;
+            case CallOutcome.Full:
+                LogFull(_addresses[index], error ?? "");
+                break;
+            default:
+                LogLost(_addresses[index], error ?? "");
+                break;
         }
     }
 
@@ -148,4 +171,10 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
 
     [LoggerMessage(2, LogLevel.Warning, "Gateway {Address} does not answer ({Error}); windows and records are kept and sent again")]
     private partial void LogLost(Uri address, string error);
+
+    [LoggerMessage(3, LogLevel.Error, "Gateway {Address} takes nothing ({Error}); windows and records are kept and sent again")]
+    private partial void LogFull(Uri address, string error);
+
+    [LoggerMessage(4, LogLevel.Error, "Gateway {Address} rejects a message, which no other would take either ({Error}): report this as a fault of FleetVibe")]
+    private partial void LogRejected(Uri address, string error);
 }

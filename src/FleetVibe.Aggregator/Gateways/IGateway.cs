@@ -22,7 +22,7 @@ internal interface IGateway
 
     Task<GatewayStatus> GetStatus(GatewayStatusRequest request);
 
-    /// <summary>Why the last call failed; null while the gateway answers, or before the first call.</summary>
+    /// <summary>Why the last call failed, or why nothing can be written; null while the gateway answers, or before the first call.</summary>
     string? LastError { get; }
 
     /// <summary>Whether the last call was answered.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace FleetVibe.Aggregator.Membership;
 
-/// <summary>What the typed options cannot say. The times were measured: a killed member's entities answer again after 13 to 15 s.</summary>
+/// <summary>What the typed options cannot say. The times were chosen by measurement: docs/failover.md. A tighter one costs availability at most; two owners of one window cannot both win.</summary>
 internal static class ClusterHocon
 {
     /// <param name="seeds">Number of seed members; 0 means this member alone.</param>
@@ -25,9 +25,9 @@ internal static class ClusterHocon
           cluster {
             scheduler.tick-duration = 50ms
             retry-unsuccessful-join-after = 2s
-            down-removal-margin = 3s
+            down-removal-margin = 2s
             split-brain-resolver {
-              stable-after = 5s
+              stable-after = 4s
               down-all-when-unstable = 15s
             }
             role.aggregator.min-nr-of-members = {{(seeds / 2) + 1}}

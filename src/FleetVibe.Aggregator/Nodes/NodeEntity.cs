@@ -103,6 +103,9 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
                 case NodeEffect.Tell tell:
                     ((IActorRef)tell.Session).Tell(tell.Message);
                     break;
+                case NodeEffect.Alarm alarm:
+                    _log.Error("{0}", alarm.Text);
+                    break;
                 default:
                     throw new InvalidOperationException($"no arm for {effect.GetType().Name}");
             }

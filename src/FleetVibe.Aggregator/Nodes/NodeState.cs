@@ -18,6 +18,9 @@ internal abstract record NodeEffect
     internal sealed record Renew(string Session, AdmitInstanceRequest Request) : NodeEffect;
 
     internal sealed record Tell(object Session, IMessage Message) : NodeEffect;
+
+    /// <summary>Two agents have one name: somebody has to look.</summary>
+    internal sealed record Alarm(string Text) : NodeEffect;
 }
 
 /// <summary>
@@ -26,7 +29,10 @@ internal abstract record NodeEffect
 /// </summary>
 internal sealed class NodeState(string node, NodeRules rules)
 {
+    private const int MostAlarms = 100;
+
     private readonly Dictionary<long, Opening> _openings = [];
+    private readonly HashSet<Guid> _alarmed = [];
     private List<NodeEffect> _effects = [];
     private Holder? _holder;
     private DateTimeOffset _lastHeard;
@@ -53,7 +59,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         var instance = RecordKey.InstanceFromWire(request.Hello.Instance);
         if (_holder is not null && _holder.Instance != instance && now - _lastHeard < rules.SessionTakeover)
         {
-            Refuse(request.Session, session, Refused.Types.Reason.NodeHeld,
+            RefuseName(instance, request.Session, session,
                 $"node \"{node}\" is held by another agent, heard {(now - _lastHeard).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
             return;
         }
@@ -65,7 +71,12 @@ internal sealed class NodeState(string node, NodeRules rules)
 
         _openings[++_lastTicket] = new Opening(request, instance, session);
         _effects.Add(new NodeEffect.Admit(
-            _lastTicket, new AdmitInstanceRequest { Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq }));
+            _lastTicket,
+            new AdmitInstanceRequest
+            {
+                Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq,
+                Floor = request.Hello.Floor, HighestAcked = request.Hello.HighestAcked,
+            }));
     }
 
     public void Admitted(long ticket, AdmitInstanceReply reply, DateTimeOffset now)
@@ -93,7 +104,7 @@ internal sealed class NodeState(string node, NodeRules rules)
                 Tell(opening.Session, opened);
                 break;
             case AdmitInstanceReply.Types.Outcome.HeldByAnother:
-                Refuse(id, opening.Session, Refused.Types.Reason.NodeHeld, reply.Text);
+                RefuseName(opening.Instance, id, opening.Session, reply.Text);
                 break;
             case AdmitInstanceReply.Types.Outcome.RolledBack:
                 Refuse(id, opening.Session, Refused.Types.Reason.SpoolRolledBack, reply.Text);
@@ -184,6 +195,16 @@ internal sealed class NodeState(string node, NodeRules rules)
         if (_holder is { Connection: { } connection } && _holder.Session != exceptSession)
         {
             Tell(connection, new SessionSuperseded { Session = _holder.Session });
+        }
+    }
+
+    // It comes back every few seconds; one alarm for each that had to be refused is enough.
+    private void RefuseName(Guid instance, string id, object session, string text)
+    {
+        Refuse(id, session, Refused.Types.Reason.NodeHeld, text);
+        if (_alarmed.Count < MostAlarms && _alarmed.Add(instance))
+        {
+            _effects.Add(new NodeEffect.Alarm($"a second agent calls itself \"{node}\" and is refused: {text}"));
         }
     }
 

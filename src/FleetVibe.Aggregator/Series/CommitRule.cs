@@ -12,12 +12,18 @@ internal static class CommitRule
     /// <param name="rules">Times.</param>
     public static bool IsDue(SeriesWindow window, IReadOnlySet<string> expected, DateTimeOffset now, SeriesRules rules)
     {
+        var finalAt = window.End + rules.Lateness;
+        if (!window.Id.IsBase)
+        {
+            // Made of back-fill alone: it comes in storms, nobody is waited for, and an empty one says nothing.
+            return window.HasPending ? now >= window.FirstPendingAt + rules.BackfillDebounce : window.Revision > 0 && !window.IsFinal && now >= finalAt;
+        }
+
         if (now < window.End)
         {
             return false;
         }
 
-        var finalAt = window.End + rules.Lateness;
         if (window.HasPending)
         {
             var isFirst = window.Revision == 0;

@@ -12,11 +12,11 @@ internal abstract record SeriesEffect
 
     internal sealed record LoadOpen : SeriesEffect;
 
-    /// <param name="Start">The window.</param>
+    /// <param name="Window">The window.</param>
     /// <param name="Ticket">To be given back with the answer: an answer to another ticket is stale.</param>
-    internal sealed record Load(long Start, long Ticket) : SeriesEffect;
+    internal sealed record Load(WindowId Window, long Ticket) : SeriesEffect;
 
-    internal sealed record Commit(long Start, long Ticket, CommitRequest Request) : SeriesEffect;
+    internal sealed record Commit(WindowId Window, long Ticket, CommitRequest Request) : SeriesEffect;
 
     /// <summary>Give the part its fate at the gateway, then answer with the fate that stands.</summary>
     /// <param name="Request">The part and the fate it should get.</param>

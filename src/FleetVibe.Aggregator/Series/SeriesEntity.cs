@@ -72,16 +72,16 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
                 _state.OpenWindowsFailed(now);
                 break;
             case WindowLoaded loaded:
-                _state.WindowLoaded(loaded.Start, loaded.Ticket, loaded.Window, now);
+                _state.WindowLoaded(loaded.Window, loaded.Ticket, loaded.State, now);
                 break;
             case WindowLoadFailed failed:
-                _state.WindowLoadFailed(failed.Start, failed.Ticket, now);
+                _state.WindowLoadFailed(failed.Window, failed.Ticket, now);
                 break;
             case CommitAnswered answered:
-                _state.CommitAnswered(answered.Start, answered.Ticket, answered.Request, answered.Reply, now);
+                _state.CommitAnswered(answered.Window, answered.Ticket, answered.Request, answered.Reply, now);
                 break;
             case CommitFailed failed:
-                _state.CommitFailed(failed.Start, failed.Ticket, now);
+                _state.CommitFailed(failed.Window, failed.Ticket, now);
                 break;
             case PartRefused refused:
                 AnswerRefused(refused);
@@ -114,14 +114,14 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
                     Self, success: reply => new OpenWindowsLoaded(reply), failure: _ => OpenWindowsFailed.Instance);
                 break;
             case SeriesEffect.Load load:
-                _gateway.LoadWindow(new LoadWindowRequest { Key = Key(load.Start) }).PipeTo(
-                    Self, success: window => new WindowLoaded(load.Start, load.Ticket, window), failure: _ => new WindowLoadFailed(load.Start, load.Ticket));
+                _gateway.LoadWindow(new LoadWindowRequest { Key = load.Window.ToWire(_series) }).PipeTo(
+                    Self, success: window => new WindowLoaded(load.Window, load.Ticket, window), failure: _ => new WindowLoadFailed(load.Window, load.Ticket));
                 break;
             case SeriesEffect.Commit commit:
                 _gateway.Commit(commit.Request).PipeTo(
                     Self,
-                    success: reply => new CommitAnswered(commit.Start, commit.Ticket, commit.Request, reply),
-                    failure: _ => new CommitFailed(commit.Start, commit.Ticket));
+                    success: reply => new CommitAnswered(commit.Window, commit.Ticket, commit.Request, reply),
+                    failure: _ => new CommitFailed(commit.Window, commit.Ticket));
                 break;
             case SeriesEffect.Refuse refuse:
                 // Without an answer from the gateway there is none to the session, which sends again.
@@ -210,10 +210,10 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
         switch (message)
         {
             case CommitAnswered answered:
-                _state.CommitAnswered(answered.Start, answered.Ticket, answered.Request, answered.Reply, _time.GetUtcNow());
+                _state.CommitAnswered(answered.Window, answered.Ticket, answered.Request, answered.Reply, _time.GetUtcNow());
                 break;
             case CommitFailed failed:
-                _state.CommitFailed(failed.Start, failed.Ticket, _time.GetUtcNow());
+                _state.CommitFailed(failed.Window, failed.Ticket, _time.GetUtcNow());
                 break;
             case StopDue:
                 Context.Stop(Self);
@@ -234,8 +234,6 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
         }
     }
 
-    private WindowKey Key(long start) => new() { Series = _series, Level = WindowLevel._10S, Start = start };
-
     private sealed class TickDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
     {
         public static readonly TickDue Instance = new();
@@ -253,13 +251,13 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
         public static readonly OpenWindowsFailed Instance = new();
     }
 
-    private sealed record WindowLoaded(long Start, long Ticket, WindowState Window) : INoSerializationVerificationNeeded;
+    private sealed record WindowLoaded(WindowId Window, long Ticket, WindowState State) : INoSerializationVerificationNeeded;
 
-    private sealed record WindowLoadFailed(long Start, long Ticket) : INoSerializationVerificationNeeded;
+    private sealed record WindowLoadFailed(WindowId Window, long Ticket) : INoSerializationVerificationNeeded;
 
-    private sealed record CommitAnswered(long Start, long Ticket, CommitRequest Request, CommitReply Reply) : INoSerializationVerificationNeeded;
+    private sealed record CommitAnswered(WindowId Window, long Ticket, CommitRequest Request, CommitReply Reply) : INoSerializationVerificationNeeded;
 
-    private sealed record CommitFailed(long Start, long Ticket) : INoSerializationVerificationNeeded;
+    private sealed record CommitFailed(WindowId Window, long Ticket) : INoSerializationVerificationNeeded;
 
     private sealed record PartRefused(SeriesEffect.Refuse Refusal, Fate Standing) : INoSerializationVerificationNeeded;
 }

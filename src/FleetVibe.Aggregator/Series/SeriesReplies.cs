@@ -7,8 +7,6 @@ namespace FleetVibe.Aggregator.Series;
 /// <summary>What a series says to a session about one part, or has the gateway settle.</summary>
 internal static class SeriesReplies
 {
-    public static WindowKey Key(SeriesKey series, long start) => new() { Series = series, Level = WindowLevel._10S, Start = start };
-
     /// <summary>The commit that holds the part is durable.</summary>
     public static SeriesEffect Committed(WindowKey key, PendingPart part) => new SeriesEffect.Answer(
         part.ReplyTo, new ContributionSettled { Key = key, Record = part.Record.ToWire(), Fate = Fate.Committed });

@@ -14,7 +14,7 @@ internal sealed class SeriesState
     private readonly SeriesKey _series;
     private readonly SeriesRules _rules;
     private readonly ExpectedHosts _hosts;
-    private readonly Dictionary<long, SeriesWindow> _windows = [];
+    private readonly Dictionary<WindowId, SeriesWindow> _windows = [];
     private readonly List<(MergeContribution Contribution, object ReplyTo)> _early = [];
     private List<SeriesEffect> _effects = [];
     private bool _isReady;
@@ -65,7 +65,7 @@ internal sealed class SeriesState
         _nextDue = WindowClock.StartOf(now - _rules.Lateness);
         foreach (var state in reply.Windows)
         {
-            if (GetOrAdd(state.Key.Start, now, expectsLiveHosts: true) is { } window)
+            if (GetOrAdd(WindowId.FromWire(state.Key), now, expectsLiveHosts: true) is { } window)
             {
                 Hold(window, state, now);
             }
@@ -104,14 +104,14 @@ internal sealed class SeriesState
             return;
         }
 
-        var start = contribution.Key.Start;
-        if (DateTimeOffset.FromUnixTimeSeconds(start) - now > _rules.Future)
+        var id = WindowId.FromWire(contribution.Key);
+        if (DateTimeOffset.FromUnixTimeSeconds(id.Start) - now > _rules.Future)
         {
             _effects.Add(SeriesReplies.Refuse(contribution, Fate.Future, replyTo));
             return;
         }
 
-        if (GetOrAdd(start, now, now < WindowClock.EndOf(start) + _rules.Lateness) is not { } window)
+        if (GetOrAdd(id, now, now < id.End + _rules.Lateness) is not { } window)
         {
             return;
         }
@@ -133,9 +133,9 @@ internal sealed class SeriesState
         }
     }
 
-    public void WindowLoaded(long start, long ticket, WindowState state, DateTimeOffset now)
+    public void WindowLoaded(WindowId id, long ticket, WindowState state, DateTimeOffset now)
     {
-        if (FindAsked(start, ticket) is { State: SeriesWindow.Phase.Loading } window)
+        if (FindAsked(id, ticket) is { State: SeriesWindow.Phase.Loading } window)
         {
             Hold(window, state, now);
             Consider(window, now);
@@ -144,33 +144,33 @@ internal sealed class SeriesState
         StartLoads(now);
     }
 
-    public void WindowLoadFailed(long start, long ticket, DateTimeOffset now)
+    public void WindowLoadFailed(WindowId id, long ticket, DateTimeOffset now)
     {
-        if (FindAsked(start, ticket) is { State: SeriesWindow.Phase.Loading } window)
+        if (FindAsked(id, ticket) is { State: SeriesWindow.Phase.Loading } window)
         {
             window.Forget(now, _rules);
         }
     }
 
-    public void CommitAnswered(long start, long ticket, CommitRequest request, CommitReply reply, DateTimeOffset now)
+    public void CommitAnswered(WindowId id, long ticket, CommitRequest request, CommitReply reply, DateTimeOffset now)
     {
-        if (FindAsked(start, ticket) is not { IsCommitting: true } window)
+        if (FindAsked(id, ticket) is not { IsCommitting: true } window)
         {
             return;
         }
 
-        Views.Touch(start);
+        Views.Touch(id);
         switch (reply.Outcome)
         {
             case CommitReply.Types.Outcome.Committed:
-                _effects.AddRange(window.Committed(request, reply.Revision, now).Select(part => SeriesReplies.Committed(Key(start), part)));
+                _effects.AddRange(window.Committed(request, reply.Revision, now).Select(part => SeriesReplies.Committed(id.ToWire(_series), part)));
                 Consider(window, now);
                 break;
             case CommitReply.Types.Outcome.Late:
                 // Below the horizon nothing is created. A part may have been committed before, by an attempt whose answer
                 // was lost, so the fate that stands is asked for.
-                _effects.AddRange(window.TakeInFlight().Select(part => SeriesReplies.Refuse(Key(start), part, Fate.Late)));
-                _windows.Remove(start);
+                _effects.AddRange(window.TakeInFlight().Select(part => SeriesReplies.Refuse(id.ToWire(_series), part, Fate.Late)));
+                _windows.Remove(id);
                 break;
             case CommitReply.Types.Outcome.OtherLog:
                 _effects.Add(new SeriesEffect.Alarm($"the gateway holds another commit log than before: {reply.Reason}; restart the aggregators to accept it"));
@@ -183,9 +183,9 @@ internal sealed class SeriesState
         }
     }
 
-    public void CommitFailed(long start, long ticket, DateTimeOffset now)
+    public void CommitFailed(WindowId id, long ticket, DateTimeOffset now)
     {
-        if (FindAsked(start, ticket) is { IsCommitting: true } window)
+        if (FindAsked(id, ticket) is { IsCommitting: true } window)
         {
             window.RetryCommit(now, _rules);
         }
@@ -229,12 +229,12 @@ internal sealed class SeriesState
         }
         catch (InvalidDataException e)
         {
-            _effects.Add(new SeriesEffect.Alarm($"the gateway's window {window.Start} of {TotalsMapper.FromWire(_series)} cannot be read: {e.Message}"));
+            _effects.Add(new SeriesEffect.Alarm($"the gateway's window {window.Id.Level} {window.Start} of {TotalsMapper.FromWire(_series)} cannot be read: {e.Message}"));
             window.Forget(now, _rules);
             return;
         }
 
-        Views.Touch(window.Start);
+        Views.Touch(window.Id);
         foreach (var (contribution, replyTo) in window.Waiting.Values)
         {
             Apply(window, contribution, replyTo, now);
@@ -303,7 +303,7 @@ internal sealed class SeriesState
         var isBackfill = window.IsFinal || now >= window.End + _rules.Lateness;
         window.Merge(new PendingPart(record, contribution.ContentHash, (ulong)totals.Requests, isBackfill) { ReplyTo = replyTo }, totals, now);
         _hosts.NoteContribution(record.Node, now);
-        Views.Touch(window.Start);
+        Views.Touch(window.Id);
     }
 
     private void Consider(SeriesWindow window, DateTimeOffset now)
@@ -317,9 +317,9 @@ internal sealed class SeriesState
         if (CommitRule.IsDue(window, expected, now, _rules))
         {
             var final = window.IsFinal || now >= window.End + _rules.Lateness;
-            var request = window.BeginCommit(Key(window.Start), ++_lastTicket, expected, final);
+            var request = window.BeginCommit(window.Id.ToWire(_series), ++_lastTicket, expected, final);
             request.Deferrable = CommitRule.IsBackfill(window, now, _rules);
-            _effects.Add(new SeriesEffect.Commit(window.Start, window.Ticket, request));
+            _effects.Add(new SeriesEffect.Commit(window.Id, window.Ticket, request));
         }
     }
 
@@ -340,16 +340,16 @@ internal sealed class SeriesState
     {
         for (; WindowClock.EndOf(_nextDue) <= now; _nextDue += WindowClock.BaseSeconds)
         {
-            if (!_windows.ContainsKey(_nextDue) && _hosts.For(_nextDue, now).Any())
+            if (!_windows.ContainsKey(WindowId.Base(_nextDue)) && _hosts.For(_nextDue, now).Any())
             {
-                GetOrAdd(_nextDue, now, expectsLiveHosts: true);
+                GetOrAdd(WindowId.Base(_nextDue), now, expectsLiveHosts: true);
             }
         }
     }
 
-    private SeriesWindow? GetOrAdd(long start, DateTimeOffset now, bool expectsLiveHosts)
+    private SeriesWindow? GetOrAdd(WindowId id, DateTimeOffset now, bool expectsLiveHosts)
     {
-        if (_windows.TryGetValue(start, out var window))
+        if (_windows.TryGetValue(id, out var window))
         {
             return window;
         }
@@ -365,7 +365,7 @@ internal sealed class SeriesState
             Release(idle, now);
         }
 
-        return _windows[start] = new SeriesWindow(start, expectsLiveHosts) { LastTouched = now };
+        return _windows[id] = new SeriesWindow(id, expectsLiveHosts) { LastTouched = now };
     }
 
     // The newest first: the backlog has time.
@@ -382,7 +382,7 @@ internal sealed class SeriesState
             .OrderByDescending(window => window.Start).Take(free).ToList())
         {
             window.BeginLoad(++_lastTicket);
-            _effects.Add(new SeriesEffect.Load(window.Start, window.Ticket));
+            _effects.Add(new SeriesEffect.Load(window.Id, window.Ticket));
         }
     }
 
@@ -393,11 +393,9 @@ internal sealed class SeriesState
     private void Release(SeriesWindow window, DateTimeOffset now)
     {
         Views.Keep(window, Expected(window, now));
-        _windows.Remove(window.Start);
+        _windows.Remove(window.Id);
     }
 
-    private SeriesWindow? FindAsked(long start, long ticket) =>
-        _windows.TryGetValue(start, out var window) && window.Ticket == ticket ? window : null;
-
-    private WindowKey Key(long start) => SeriesReplies.Key(_series, start);
+    private SeriesWindow? FindAsked(WindowId id, long ticket) =>
+        _windows.TryGetValue(id, out var window) && window.Ticket == ticket ? window : null;
 }

@@ -10,14 +10,21 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
     private readonly HashSet<long> _touched = [];
     private readonly SortedList<long, WindowView> _released = [];
 
-    public void Touch(long start) => _touched.Add(start);
+    /// <summary>Only base windows are shown.</summary>
+    public void Touch(WindowId window)
+    {
+        if (window.IsBase)
+        {
+            _touched.Add(window.Start);
+        }
+    }
 
     public void Touch(IEnumerable<long> starts) => _touched.UnionWith(starts);
 
     /// <summary>Remembers the figures of a window that is let go.</summary>
     public void Keep(SeriesWindow window, HashSet<string> expected)
     {
-        if (window.Revision > 0)
+        if (window is { Revision: > 0, Id.IsBase: true })
         {
             _released[window.Start] = View(window, expected);
             while (_released.Count > shown)
@@ -28,10 +35,10 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
     }
 
     public SeriesView Take(
-        IReadOnlyDictionary<long, SeriesWindow> windows, ExpectedHosts hosts, Func<SeriesWindow, HashSet<string>> expected, DateTimeOffset now, bool all)
+        IReadOnlyDictionary<WindowId, SeriesWindow> windows, ExpectedHosts hosts, Func<SeriesWindow, HashSet<string>> expected, DateTimeOffset now, bool all)
     {
         var starts = new SortedSet<long>(_released.Keys);
-        starts.UnionWith(windows.Keys);
+        starts.UnionWith(windows.Keys.Where(id => id.IsBase).Select(id => id.Start));
         starts.UnionWith(hosts.OpenStarts());
         var view = new SeriesView { Series = series };
         foreach (var start in starts.Reverse().Take(shown))
@@ -41,7 +48,7 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
                 continue;
             }
 
-            if (windows.TryGetValue(start, out var window) && window.State == SeriesWindow.Phase.Held)
+            if (windows.TryGetValue(WindowId.Base(start), out var window) && window.State == SeriesWindow.Phase.Held)
             {
                 view.Windows.Add(window.Revision > 0 ? View(window, expected(window)) : OpenView(start, window, expected(window), hosts));
             }

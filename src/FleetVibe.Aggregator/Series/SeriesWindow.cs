@@ -18,7 +18,7 @@ internal sealed record PendingPart(RecordKey Record, ulong Hash, ulong Requests,
 /// One window as its owner holds it: what is committed and what is merged on top. Sums cannot be taken apart again, so
 /// in any doubt all of it is forgotten.
 /// </summary>
-internal sealed class SeriesWindow(long start, bool expectsLiveHosts)
+internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 {
     internal enum Phase
     {
@@ -34,12 +34,14 @@ internal sealed class SeriesWindow(long start, bool expectsLiveHosts)
     private readonly HashSet<string> _committedHosts = [];
     private SeriesTotals _merged = new();
 
-    public long Start => start;
+    public WindowId Id => id;
 
-    /// <summary>False for an old window that nobody held at its time: it expects its contributors alone.</summary>
-    public bool ExpectsLiveHosts => expectsLiveHosts;
+    public long Start => id.Start;
 
-    public DateTimeOffset End { get; } = WindowClock.EndOf(start);
+    /// <summary>False for an old window that nobody held at its time, and above 10 s: it expects its contributors alone.</summary>
+    public bool ExpectsLiveHosts => expectsLiveHosts && id.IsBase;
+
+    public DateTimeOffset End { get; } = id.End;
 
     public Phase State { get; private set; }
 

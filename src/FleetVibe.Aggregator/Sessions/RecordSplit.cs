@@ -1,6 +1,6 @@
-using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 
 namespace FleetVibe.Aggregator.Sessions;
 
@@ -59,8 +59,8 @@ internal static class RecordSplit
     }
 
     private static string? DefectOf(RecordContent content) =>
-        content.Level != WindowLevel._10S ? $"window level {(int)content.Level} is not known here"
-        : content.WindowStart is <= 0 or > LastStart || content.WindowStart % WindowClock.BaseSeconds != 0 ? $"no window starts at {content.WindowStart}"
+        !WindowLevels.IsKnown(content.Level) ? $"window level {(int)content.Level} is not known here"
+        : content.WindowStart is <= 0 or > LastStart || content.WindowStart % WindowLevels.SecondsOf(content.Level) != 0 ? $"no window starts at {content.WindowStart}"
         : null;
 
     /// <summary>Why no series can have this name; null where one can.</summary>

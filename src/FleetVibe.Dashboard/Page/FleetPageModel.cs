@@ -103,7 +103,7 @@ internal static class FleetPageModel
         ToView(balance));
 
     private static LedgerLine ToView(AgentLedger ledger) => new(
-        ledger.Seen, ledger.Open, ledger.Spooled, ledger.AckedCommitted, ledger.AckedLate + ledger.AckedFuture + ledger.AckedUndecodable);
+        ledger.Seen, ledger.Open, ledger.Spooled, ledger.AckedCommitted, ledger.AckedLate + ledger.AckedFuture + ledger.AckedUndecodable, ledger.DroppedSpoolFull);
 
     private static GatewayLine ToView(GatewayStatus gateway, DateTimeOffset now) => new(
         gateway.Committed,
@@ -143,7 +143,7 @@ internal sealed record SourceLine(
 internal sealed record GpuLine(
     string Gpu, int Index, string Name, double? UtilPercent, long? MemoryUsedBytes, long? MemoryTotalBytes, double? TemperatureC, double? PowerW);
 
-internal sealed record LedgerLine(ulong Seen, ulong Open, ulong Spooled, ulong Committed, ulong Refused);
+internal sealed record LedgerLine(ulong Seen, ulong Open, ulong Spooled, ulong Committed, ulong Refused, ulong Dropped);
 
 /// <param name="State">balanced, underway, broken or unknown.</param>
 internal sealed record BalanceLine(string State, string Text, IReadOnlyList<string> Faults);

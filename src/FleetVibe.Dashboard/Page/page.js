@@ -122,7 +122,7 @@ function node(n) {
       el("small", {}, n.heardSecondsAgo === null ? " never heard" : ` heard ${number(n.heardSecondsAgo)} s ago`)),
     el("ul", { class: "sources" }, ...n.sources.map(source), ...n.gpus.map(gpu)),
     ledger ? el("p", { class: "soft" }, `${number(ledger.seen)} requests seen: ${number(ledger.committed)} committed, ` +
-      `${number(ledger.open + ledger.spooled)} on their way, ${number(ledger.refused)} refused`) : null,
+      `${number(ledger.open + ledger.spooled)} on their way, ${number(ledger.refused)} refused${ledger.dropped ? `, ${number(ledger.dropped)} dropped` : ""}`) : null,
     el("p", {}, "ledger: ", el("span", { class: n.balance.state }, n.balance.text),
       n.balance.faults.length ? el("span", { class: "bad" }, ": " + n.balance.faults.join("; ")) : null));
 }

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace FleetVibe.Gateway.Outbox;
 
 /// <summary>Attempts stand in the file before their first byte leaves; a point is in at most one.</summary>
@@ -9,11 +7,11 @@ internal static class AttemptTable
 
     private const string Due = "attempt IS NULL AND (state = 0 OR replay = 1)";
 
-    internal static bool HasDue(SqliteDatabase database, IReadOnlyCollection<long> except) => database.Number(
-        $"SELECT 1 FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) LIMIT 1", JsonSerializer.Serialize(except)) is not null;
+    internal static bool HasDue(Database database, IReadOnlyCollection<long> except) => database.Number(
+        $"SELECT 1 FROM heads WHERE {Due} AND NOT {database.IsIn("id", 1)} LIMIT 1", database.ListOf(except)) is not null;
 
     internal static DeliveryBatch? Begin(
-        SqliteDatabase database, BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
+        Database database, BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
     {
         var lines = Select(database, limits, only, except, out var full);
         if (lines.Count == 0)
@@ -23,45 +21,78 @@ internal static class AttemptTable
 
         var attempt = database.Number(
             "INSERT INTO attempts (expires_at_ms, state) VALUES ($1, 0) RETURNING id", expiresAt.ToUnixTimeMilliseconds())!.Value;
-        foreach (var line in lines)
-        {
-            database.Execute(
-                "UPDATE heads SET attempt = $2, attempt_hi = revision_hi, attempt_lo = revision_lo, attempt_replays = (state <> 0) WHERE id = $1",
-                line.Id, attempt);
-        }
-
+        database.Execute(
+            $"""
+            UPDATE heads SET attempt = $2, attempt_hi = revision_hi, attempt_lo = revision_lo, attempt_replays = CASE WHEN state <> 0 THEN 1 ELSE 0 END
+            WHERE {database.IsIn("id", 1)}
+            """,
+            database.ListOf([.. lines.Select(l => l.Id)]), attempt);
         return new DeliveryBatch(attempt, expiresAt, lines, full);
     }
 
-    internal static void End(SqliteDatabase database, long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    /// <param name="sent">Lines of the attempt. Where others took it for dead meanwhile, they may have arrived after higher revisions.</param>
+    internal static void End(
+        Database database, long attempt, IReadOnlyList<BatchLine> sent, AttemptEnd end, IReadOnlyList<Refusal> refused, DateTimeOffset now)
     {
+        if (!Exists(database, attempt))
+        {
+            WriteBack(database, sent, now);
+            return;
+        }
+
+        var disturbed = HeadTable.DisturbedIn(database, attempt);
         var refusedById = refused.ToDictionary(r => r.Line.Id);
         var change = default(PointCounts);
+        var (delivered, deadLetters) = (new List<long>(), new List<long>());
         foreach (var (id, head) in HeadTable.InAttempt(database, attempt))
         {
             if (refusedById.TryGetValue(id, out var refusal))
             {
                 change += PointCounts.OnDeadLetter(head);
                 WriteDeadLetter(database, refusal, now);
-                Leave(database, id, head, HeadState.DeadLetter);
+                deadLetters.Add(id);
             }
             else if (end == AttemptEnd.Delivered)
             {
                 change += PointCounts.OnDelivered(head);
-                Leave(database, id, head, HeadState.Delivered);
+                delivered.Add(id);
             }
             else if (end == AttemptEnd.Released)
             {
                 change += PointCounts.OnReleased(head);
-                database.Execute("UPDATE heads SET attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL WHERE id = $1", id);
             }
         }
 
         CounterTable.AddPoints(database, change);
-        database.Execute(end == AttemptEnd.Unknown ? "UPDATE attempts SET state = 1 WHERE id = $1" : "DELETE FROM attempts WHERE id = $1", attempt);
+        Leave(database, delivered, HeadState.Delivered);
+        Leave(database, deadLetters, HeadState.DeadLetter);
+        if (end == AttemptEnd.Unknown)
+        {
+            database.Execute("UPDATE attempts SET state = 1 WHERE id = $1", attempt);
+        }
+        else
+        {
+            database.Execute("UPDATE heads SET attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL WHERE attempt = $1", attempt);
+            database.Execute("DELETE FROM attempts WHERE id = $1", attempt);
+        }
+
+        WaitOut(database, disturbed, now);
     }
 
-    internal static void Refuse(SqliteDatabase database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
+    internal static bool Exists(Database database, long attempt) => database.Number("SELECT id FROM attempts WHERE id = $1", attempt) is not null;
+
+    /// <summary>
+    /// Lines of an attempt that was taken for dead may have been written after higher revisions of the same points: the heads
+    /// go out once more, after the quiet time, or where another attempt has them after that one.
+    /// </summary>
+    internal static void WriteBack(Database database, IReadOnlyList<BatchLine> lines, DateTimeOffset now)
+    {
+        long[] ids = [.. lines.Select(l => l.Id)];
+        database.Execute($"UPDATE heads SET replay = 2 WHERE {database.IsIn("id", 1)} AND attempt IS NOT NULL", database.ListOf(ids));
+        WaitOut(database, ids, now);
+    }
+
+    internal static void Refuse(Database database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
     {
         foreach (var refusal in refused)
         {
@@ -78,7 +109,7 @@ internal static class AttemptTable
         }
     }
 
-    internal static int ReleaseExpired(SqliteDatabase database, DateTimeOffset expiredBefore, DateTimeOffset now)
+    internal static int ReleaseExpired(Database database, DateTimeOffset expiredBefore, DateTimeOffset now)
     {
         var expired = new List<long>();
 
@@ -95,25 +126,25 @@ internal static class AttemptTable
 
         foreach (var attempt in expired)
         {
-            End(database, attempt, AttemptEnd.Released, [], now);
+            End(database, attempt, [], AttemptEnd.Released, [], now);
         }
 
         return expired.Count;
     }
 
     private static List<BatchLine> Select(
-        SqliteDatabase database, BatchLimits limits, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except, out bool full)
+        Database database, BatchLimits limits, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except, out bool full)
     {
         full = false;
         var lines = new List<BatchLine>();
         var bytes = 0;
         using var rows = only is null
             ? database.Query(
-                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id NOT IN (SELECT value FROM json_each($1)) ORDER BY turn LIMIT $2",
-                JsonSerializer.Serialize(except), (long)limits.Lines)
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND NOT {database.IsIn("id", 1)} ORDER BY turn LIMIT $2",
+                database.ListOf(except), (long)limits.Lines)
             : database.Query(
-                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND id IN (SELECT value FROM json_each($1)) AND id NOT IN (SELECT value FROM json_each($3)) ORDER BY turn LIMIT $2",
-                JsonSerializer.Serialize(only), (long)limits.Lines, JsonSerializer.Serialize(except));
+                $"SELECT id, key, revision_hi, revision_lo, line FROM heads WHERE {Due} AND {database.IsIn("id", 1)} AND NOT {database.IsIn("id", 3)} ORDER BY turn LIMIT $2",
+                database.ListOf(only), (long)limits.Lines, database.ListOf(except));
         while (rows.Read())
         {
             var line = rows.GetString(4);
@@ -132,23 +163,45 @@ internal static class AttemptTable
     }
 
     // The mark goes to the revision that was sent, never to the row.
-    private static void Leave(SqliteDatabase database, long id, Head head, HeadState state)
+    private static void Leave(Database database, List<long> ids, HeadState state)
     {
-        var isHead = head.Attempted == head.Revision;
+        if (ids.Count == 0)
+        {
+            return;
+        }
+
         database.Execute(
-            """
+            $"""
             UPDATE heads SET
               delivered_hi = CASE WHEN $2 = 1 THEN attempt_hi ELSE delivered_hi END,
               delivered_lo = CASE WHEN $2 = 1 THEN attempt_lo ELSE delivered_lo END,
-              state = CASE WHEN $3 THEN $2 ELSE state END,
-              replay = CASE WHEN $3 THEN 0 ELSE replay END,
+              state = CASE WHEN attempt_hi = revision_hi AND attempt_lo = revision_lo THEN $2 ELSE state END,
+              replay = CASE WHEN attempt_hi = revision_hi AND attempt_lo = revision_lo AND replay = 1 THEN 0 ELSE replay END,
               attempt = NULL, attempt_hi = NULL, attempt_lo = NULL, attempt_replays = NULL
-            WHERE id = $1
+            WHERE {database.IsIn("id", 1)}
             """,
-            id, (long)state, isHead ? 1L : 0L);
+            database.ListOf(ids), (long)state);
     }
 
-    private static void WriteDeadLetter(SqliteDatabase database, Refusal refusal, DateTimeOffset now) => database.Execute(
+    // An attempt that sends nothing and is over now: its points are free when the quiet time has passed. No revision is on the
+    // wire, so none is counted; a dead letter stays one.
+    private static void WaitOut(Database database, IReadOnlyCollection<long> ids, DateTimeOffset now)
+    {
+        if (ids.Count == 0)
+        {
+            return;
+        }
+
+        var attempt = database.Number("INSERT INTO attempts (expires_at_ms, state) VALUES ($1, 1) RETURNING id", now.ToUnixTimeMilliseconds())!.Value;
+        database.Execute(
+            $"""
+            UPDATE heads SET attempt = $2, attempt_replays = 1, replay = CASE WHEN state = 1 THEN 1 ELSE 0 END
+            WHERE {database.IsIn("id", 1)} AND attempt IS NULL
+            """,
+            database.ListOf(ids), attempt);
+    }
+
+    private static void WriteDeadLetter(Database database, Refusal refusal, DateTimeOffset now) => database.Execute(
         "INSERT INTO dead_letters (key, revision_hi, revision_lo, line, reason, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
         refusal.Line.Key, refusal.Line.Revision.Hi, refusal.Line.Revision.Lo, refusal.Line.Line, refusal.Reason, now.ToUnixTimeMilliseconds());
 }

@@ -22,6 +22,7 @@ internal static class GatewayPoint
         ("duplicates", Counter.Duplicates),
         ("commits", Counter.Commits),
         ("lost_swaps", Counter.LostSwaps),
+        ("commits_lost", Counter.CommitsLost),
         ("produced", Counter.PointsProduced),
         ("queued", Counter.PointsQueued),
         ("delivered", Counter.PointsDelivered),

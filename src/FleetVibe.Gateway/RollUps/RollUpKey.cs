@@ -4,8 +4,8 @@ namespace FleetVibe.Gateway.RollUps;
 internal readonly record struct RollUpKey(long Series, WindowLevel Level, long Start)
 {
     /// <summary>Unix seconds; no longer inside.</summary>
-    internal long End => Start + RollUpLevels.SecondsOf(Level);
+    internal long End => Start + WindowLevels.SecondsOf(Level);
 
     /// <summary>The roll-up that this one is a part of.</summary>
-    internal RollUpKey? Parent => RollUpLevels.ParentOf(Level) is { } level ? new RollUpKey(Series, level, RollUpLevels.StartOf(level, Start)) : null;
+    internal RollUpKey? Parent => WindowLevels.ParentOf(Level) is { } level ? new RollUpKey(Series, level, WindowLevels.StartOf(level, Start)) : null;
 }

@@ -7,7 +7,7 @@ internal readonly record struct RollUpMark(RollUpKey Key, long Version);
 internal static class RollUpMarks
 {
     /// <summary>Marks a roll-up; nothing where it lies below the horizon, for there it is sealed.</summary>
-    internal static void Set(SqliteDatabase database, RollUpKey key, DateTimeOffset now)
+    internal static void Set(Database database, RollUpKey key, DateTimeOffset now)
     {
         if (key.Start < WindowTable.HorizonOf(database))
         {
@@ -18,23 +18,25 @@ internal static class RollUpMarks
         database.Execute(
             """
             INSERT INTO roll_up_marks VALUES ($1, $2, $3, 1, $4)
-            ON CONFLICT (series, start, level) DO UPDATE SET version = version + 1, due_ms = min(due_ms, excluded.due_ms)
+            ON CONFLICT (series, start, level) DO UPDATE SET
+              version = roll_up_marks.version + 1,
+              due_ms = CASE WHEN excluded.due_ms < roll_up_marks.due_ms THEN excluded.due_ms ELSE roll_up_marks.due_ms END
             """,
             key.Series, (long)key.Level, key.Start, due.ToUnixTimeMilliseconds());
     }
 
     /// <summary>Marks the smallest roll-up that a committed window is a part of, or stands beside at its own level.</summary>
-    internal static void SetForWindow(SqliteDatabase database, long series, WindowKey window, DateTimeOffset now)
+    internal static void SetForWindow(Database database, long series, WindowKey window, DateTimeOffset now)
     {
         var level = window.Level == WindowLevel._10S ? WindowLevel._1M : window.Level;
-        Set(database, new RollUpKey(series, level, RollUpLevels.StartOf(level, window.Start)), now);
+        Set(database, new RollUpKey(series, level, WindowLevels.StartOf(level, window.Start)), now);
     }
 
-    internal static bool AnyDue(SqliteDatabase database, DateTimeOffset now) =>
+    internal static bool AnyDue(Database database, DateTimeOffset now) =>
         database.Number("SELECT 1 FROM roll_up_marks WHERE due_ms <= $1 LIMIT 1", now.ToUnixTimeMilliseconds()) is not null;
 
     /// <summary>Those that are due, the longest waiting first.</summary>
-    internal static List<RollUpMark> Due(SqliteDatabase database, DateTimeOffset now, int most)
+    internal static List<RollUpMark> Due(Database database, DateTimeOffset now, int most)
     {
         var marks = new List<RollUpMark>();
         using var rows = database.Query(
@@ -49,12 +51,12 @@ internal static class RollUpMarks
     }
 
     /// <summary>Whether a smaller roll-up inside this one is dirty.</summary>
-    internal static bool AnyBelow(SqliteDatabase database, RollUpKey key) => database.Number(
+    internal static bool AnyBelow(Database database, RollUpKey key) => database.Number(
         "SELECT 1 FROM roll_up_marks WHERE series = $1 AND start >= $2 AND start < $3 AND level < $4 LIMIT 1",
         key.Series, key.Start, key.End, (long)key.Level) is not null;
 
     /// <summary>Removes a mark, or has it wait for <paramref name="next"/>; neither where it was set again since it was read.</summary>
-    internal static void Settle(SqliteDatabase database, RollUpMark mark, DateTimeOffset? next)
+    internal static void Settle(Database database, RollUpMark mark, DateTimeOffset? next)
     {
         if (next is { } due)
         {
@@ -71,10 +73,10 @@ internal static class RollUpMarks
     }
 
     /// <summary>Start of the oldest dirty roll-up; null where all are made.</summary>
-    internal static long? Oldest(SqliteDatabase database) => database.Number("SELECT min(start) FROM roll_up_marks");
+    internal static long? Oldest(Database database) => database.Number("SELECT min(start) FROM roll_up_marks");
 
     /// <summary>A clock that was set back must not put a roll-up off for as long.</summary>
-    internal static void HastenPutOff(SqliteDatabase database, DateTimeOffset now) => database.Execute(
+    internal static void HastenPutOff(Database database, DateTimeOffset now) => database.Execute(
         "UPDATE roll_up_marks SET due_ms = $1 WHERE due_ms > $2",
         now.ToUnixTimeMilliseconds(), (now + RollUpSchedule.LongestWait).ToUnixTimeMilliseconds());
 }

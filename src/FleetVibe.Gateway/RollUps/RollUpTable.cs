@@ -6,20 +6,20 @@ namespace FleetVibe.Gateway.RollUps;
 /// <summary>The roll-ups as they were made last.</summary>
 internal static class RollUpTable
 {
-    internal static CommittedWindow Find(SqliteDatabase database, RollUpKey key)
+    internal static CommittedWindow Find(Database database, RollUpKey key)
     {
         using var row = database.Query(
             $"SELECT {WindowTable.ContentColumns} FROM roll_ups WHERE series = $1 AND level = $2 AND start = $3", key.Series, (long)key.Level, key.Start);
         return row.Read() ? WindowTable.ContentOf(row) : CommittedWindow.None;
     }
 
-    internal static DateTimeOffset? LastMade(SqliteDatabase database, RollUpKey key) =>
+    internal static DateTimeOffset? LastMade(Database database, RollUpKey key) =>
         database.Number("SELECT made_ms FROM roll_ups WHERE series = $1 AND level = $2 AND start = $3", key.Series, (long)key.Level, key.Start) is { } made
             ? DateTimeOffset.FromUnixTimeMilliseconds(made)
             : null;
 
     /// <summary>The current revisions of what is inside, and what is committed directly at the roll-up's own level.</summary>
-    internal static List<CommittedWindow> PartsOf(SqliteDatabase database, RollUpKey key)
+    internal static List<CommittedWindow> PartsOf(Database database, RollUpKey key)
     {
         var parts = new List<CommittedWindow>();
         var inside = key.Level == WindowLevel._1M ? "windows" : "roll_ups";
@@ -41,7 +41,7 @@ internal static class RollUpTable
         return parts;
     }
 
-    internal static void Write(SqliteDatabase database, RollUpKey key, CommittedWindow rollUp, DateTimeOffset now) => database.Execute(
+    internal static void Write(Database database, RollUpKey key, CommittedWindow rollUp, DateTimeOffset now) => database.Execute(
         """
         INSERT INTO roll_ups VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (series, level, start) DO UPDATE SET
@@ -53,11 +53,11 @@ internal static class RollUpTable
         now.ToUnixTimeMilliseconds());
 
     /// <summary>Notes that it was made and did not change.</summary>
-    internal static void Touch(SqliteDatabase database, RollUpKey key, DateTimeOffset now) => database.Execute(
+    internal static void Touch(Database database, RollUpKey key, DateTimeOffset now) => database.Execute(
         "UPDATE roll_ups SET made_ms = $4 WHERE series = $1 AND level = $2 AND start = $3",
         key.Series, (long)key.Level, key.Start, now.ToUnixTimeMilliseconds());
 
     /// <summary>Removes roll-ups that began before a moment. Returns how many.</summary>
-    internal static int Prune(SqliteDatabase database, long before, int most) => database.Execute(
-        "DELETE FROM roll_ups WHERE rowid IN (SELECT rowid FROM roll_ups WHERE start < $1 LIMIT $2)", before, (long)most);
+    internal static int Prune(Database database, long before, int most) => database.Execute(
+        "DELETE FROM roll_ups WHERE (series, level, start) IN (SELECT series, level, start FROM roll_ups WHERE start < $1 LIMIT $2)", before, (long)most);
 }

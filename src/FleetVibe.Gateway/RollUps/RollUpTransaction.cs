@@ -13,7 +13,7 @@ internal readonly record struct RollUpTurn(int Made, bool More, string? Fault);
 /// </summary>
 internal static class RollUpTransaction
 {
-    internal static RollUpTurn Run(SqliteDatabase database, LogIdentity identity, DateTimeOffset now, int most)
+    internal static RollUpTurn Run(Database database, LogIdentity identity, DateTimeOffset now, int most)
     {
         var due = RollUpMarks.Due(database, now, most);
         string? fault = null;
@@ -27,7 +27,7 @@ internal static class RollUpTransaction
             catch (InvalidDataException e)
             {
                 // It would fail for ever and hold the horizon: it stays as it is until a part of it changes.
-                fault ??= $"the {FleetPoint.NameOf(RollUpLevels.SecondsOf(mark.Key.Level))} window at {mark.Key.Start} of {SeriesOf(database, mark.Key)}: {e.Message}";
+                fault ??= $"the {FleetPoint.NameOf(WindowLevels.SecondsOf(mark.Key.Level))} window at {mark.Key.Start} of {SeriesOf(database, mark.Key)}: {e.Message}";
             }
 
             RollUpMarks.Settle(database, mark, next);
@@ -37,7 +37,7 @@ internal static class RollUpTransaction
     }
 
     // Returns when it must be made again though nothing changes.
-    private static DateTimeOffset? Make(SqliteDatabase database, RollUpKey key, LogIdentity identity, DateTimeOffset now)
+    private static DateTimeOffset? Make(Database database, RollUpKey key, LogIdentity identity, DateTimeOffset now)
     {
         var parts = RollUpTable.PartsOf(database, key);
         if (parts.Count == 0)
@@ -54,7 +54,7 @@ internal static class RollUpTransaction
         }
         else
         {
-            var window = next.AsPoint(TotalsMapper.FromWire(SeriesOf(database, key)), RollUpLevels.SecondsOf(key.Level), key.Start, totals);
+            var window = next.AsPoint(TotalsMapper.FromWire(SeriesOf(database, key)), WindowLevels.SecondsOf(key.Level), key.Start, totals);
             var point = FleetPoint.Render(window, out var fields);
             HeadTable.Raise(database, point, new PointRevision(identity.Generation, next.Revision), now);
             RollUpTable.Write(database, key, next with { Fields = fields }, now);
@@ -67,7 +67,7 @@ internal static class RollUpTransaction
         return RollUpSchedule.NextLook(key, marksBelow, now);
     }
 
-    private static SeriesKey SeriesOf(SqliteDatabase database, RollUpKey key)
+    private static SeriesKey SeriesOf(Database database, RollUpKey key)
     {
         using var row = database.Query("SELECT model, task, variant FROM series WHERE id = $1", key.Series);
         row.Read();

@@ -12,7 +12,7 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
     public override Task<WindowState> LoadWindow(LoadWindowRequest request, ServerCallContext context)
     {
         MessageRules.RequireWindow(request.Key);
-        return AnswerAsync(() => log.LoadWindowAsync(request.Key));
+        return AnswerAsync(() => log.LoadWindowAsync(request.Key, request.WithHistory));
     }
 
     public override Task<LoadOpenWindowsReply> LoadOpenWindows(LoadOpenWindowsRequest request, ServerCallContext context)
@@ -30,6 +30,13 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
             logger.LogError(
                 "A commit to window {Start} of {Model}/{Task} from {Nodes} holds a record whose id was used for other content: a spool was cloned or went back in time",
                 request.Key.Start, request.Key.Series.Model, request.Key.Series.Task, string.Join(", ", request.Added.Select(p => p.Record.Node).Distinct()));
+        }
+
+        if (reply.Reason.StartsWith(CommitRules.WentBack, StringComparison.Ordinal))
+        {
+            logger.LogCritical(
+                "The commit log went back in time: {Reason}. Find out whether a snapshot was restored or a disk lost its last writes; what came since the copy is gone and is not counted twice",
+                reply.Reason);
         }
 
         return reply;
@@ -54,10 +61,16 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
         return new RefusePartReply { Fate = await AnswerAsync(() => log.RefusePartAsync(request)) };
     }
 
-    public override Task<AdmitInstanceReply> AdmitInstance(AdmitInstanceRequest request, ServerCallContext context)
+    public override async Task<AdmitInstanceReply> AdmitInstance(AdmitInstanceRequest request, ServerCallContext context)
     {
-        MessageRules.RequireInstance(request.Node, request.Instance);
-        return AnswerAsync(() => log.AdmitInstanceAsync(request));
+        MessageRules.RequireAdmission(request);
+        var reply = await AnswerAsync(() => log.AdmitInstanceAsync(request));
+        if (reply.CommitsLost > 0)
+        {
+            logger.LogCritical("{Text}. Find out whether a snapshot was restored or a disk lost its last writes", reply.Text);
+        }
+
+        return reply;
     }
 
     public override async Task<GatewayStatus> GetStatus(GatewayStatusRequest request, ServerCallContext context)
@@ -88,7 +101,7 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
         }
-        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or Microsoft.Data.Sqlite.SqliteException)
+        catch (Exception e) when (e is StoreUnavailableException or StoreUnusableException or System.Data.Common.DbException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }

@@ -24,8 +24,8 @@ internal static class MessageRules
     {
         Require(key is not null, "key is missing");
         RequireSeries(key!.Series);
-        Require(key.Level is >= WindowLevel._10S and <= WindowLevel._1H, $"window level {key.Level} is not known");
-        Require(key.Start > 0 && key.Start % RollUpLevels.SecondsOf(key.Level) == 0, $"a window of level {key.Level} cannot start at {key.Start}");
+        Require(WindowLevels.IsKnown(key.Level), $"window level {key.Level} is not known");
+        Require(key.Start > 0 && key.Start % WindowLevels.SecondsOf(key.Level) == 0, $"a window of level {key.Level} cannot start at {key.Start}");
         Require(key.Start < long.MaxValue / 1_000_000_000, $"window start {key.Start} is out of range");
     }
 
@@ -33,6 +33,13 @@ internal static class MessageRules
     {
         Require(node.Length is > 0 and <= LongestName, "node is empty or too long");
         Require(instance.Length == InstanceBytes, $"instance has {instance.Length} bytes, not {InstanceBytes}");
+    }
+
+    internal static void RequireAdmission(AdmitInstanceRequest request)
+    {
+        RequireInstance(request.Node, request.Instance);
+        Require(request.Floor <= long.MaxValue && request.HighestAcked <= long.MaxValue, "a sequence is out of range");
+        Require(request.Renew || request.HighestAcked == 0 || request.HighestAcked < request.NextSeq, "highest_acked is not below next_seq");
     }
 
     internal static void RequireRecord(RecordId? record, ulong floor = 0)

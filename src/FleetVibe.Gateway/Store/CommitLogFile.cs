@@ -11,7 +11,7 @@ internal sealed record LogIdentity(string LogId, long Generation, long Born);
 /// <summary>
 /// The file of the commit log: opened by one gateway alone, checked for durability, and set aside, never deleted, where it is damaged.
 /// </summary>
-internal sealed class CommitLogFile : IDisposable
+internal sealed class CommitLogFile : IStoreBackend
 {
     internal const string FileName = "commit-log.db";
 
@@ -24,6 +24,7 @@ internal sealed class CommitLogFile : IDisposable
     private readonly FileStream _lock;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
+    private SqliteDatabase _writer = null!;
 
     private CommitLogFile(string folder, FileStream @lock, TimeProvider clock, ILogger logger)
     {
@@ -35,11 +36,10 @@ internal sealed class CommitLogFile : IDisposable
 
     internal string Path => System.IO.Path.Combine(_folder, FileName);
 
-    /// <summary>File and write-ahead log together.</summary>
-    internal long Bytes => LengthOf(Path) + LengthOf(Path + "-wal");
+    public LogIdentity Identity { get; private set; } = null!;
 
     /// <exception cref="StoreUnusableException">Another gateway has the folder, it cannot be written, or commits would not be durable.</exception>
-    internal static CommitLogFile Open(string folder, TimeProvider clock, ILogger logger, out SqliteDatabase writer, out LogIdentity identity, TimeSpan retention)
+    internal static CommitLogFile Open(string folder, TimeProvider clock, ILogger logger, TimeSpan retention)
     {
         FileStream @lock;
         try
@@ -53,24 +53,23 @@ internal sealed class CommitLogFile : IDisposable
         }
         catch (IOException e)
         {
-            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): is another gateway running on this folder?", e);
+            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): see that no other gateway runs on this folder, and that its disk is not mounted read-only", e);
         }
 
         var file = new CommitLogFile(folder, @lock, clock, logger);
         try
         {
-            (writer, identity) = file.OpenOrReplace(retention);
+            (file._writer, file.Identity) = file.OpenOrReplace(retention);
             return file;
         }
-        catch
+        catch (Exception e)
         {
             @lock.Dispose();
-            throw;
+            throw e is SqliteException ? SqliteDatabase.Unwritable(file.Path, e) : e;
         }
     }
 
-    /// <summary>Remembers for the next start that the file is damaged.</summary>
-    internal void MarkDamaged()
+    public void MarkDamaged()
     {
         _logger.LogCritical("The commit log {Path} is damaged: nothing is accepted any more; restart the gateway, which sets the file aside", Path);
         try
@@ -83,17 +82,27 @@ internal sealed class CommitLogFile : IDisposable
         }
     }
 
-    /// <summary>A second connection, for reads only.</summary>
-    internal SqliteDatabase OpenReader()
+    public Database OpenWriter() => _writer;
+
+    public Database OpenReader()
     {
         var reader = new SqliteDatabase(Path, create: false);
         reader.Run("PRAGMA query_only = ON");
         return reader;
     }
 
+    /// <summary>File and write-ahead log together.</summary>
+    public long BytesOf(Database reader) => LengthOf(Path) + LengthOf(Path + "-wal");
+
+    public void LimitSize(Database writer, long bytes)
+    {
+        var pageSize = writer.Number("PRAGMA page_size")!.Value;
+        writer.Number(FormattableString.Invariant($"PRAGMA max_page_count = {Math.Max(64, bytes / pageSize)}"));
+    }
+
     /// <summary>Reads the durability settings back.</summary>
     /// <exception cref="StoreUnusableException">A commit could be lost at a power cut.</exception>
-    internal static void RequireDurable(SqliteDatabase database, string path)
+    internal static void RequireDurable(Database database, string path)
     {
         var journal = database.Text("PRAGMA journal_mode");
         var synchronous = database.Number("PRAGMA synchronous");
@@ -157,12 +166,12 @@ internal sealed class CommitLogFile : IDisposable
                 throw new StoreUnusableException($"{Path} was written by a newer FleetVibe (schema {version}, this one knows {Schema.Version}): run that version");
             }
 
-            if (version == 1)
+            if (version < Schema.Version)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                database.Run(Schema.FromVersion1);
+                database.Run(version == 1 ? Schema.FromVersion1 + Schema.FromVersion2 : Schema.FromVersion2);
                 database.Execute("COMMIT");
-                _logger.LogInformation("The commit log {Path} was brought from schema 1 to {Version}; its roll-ups are made in the background", Path, Schema.Version);
+                _logger.LogInformation("The commit log {Path} was brought from schema {Old} to {Version}", Path, version, Schema.Version);
             }
 
             using var row = database.Query("SELECT log_id, generation, born FROM meta");
@@ -224,7 +233,7 @@ internal sealed class CommitLogFile : IDisposable
         return (database, identity);
     }
 
-    private void MakeDurable(SqliteDatabase database)
+    private void MakeDurable(Database database)
     {
         database.Text("PRAGMA journal_mode = WAL");
         database.Run("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;");

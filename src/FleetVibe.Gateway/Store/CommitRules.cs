@@ -51,6 +51,9 @@ internal static class CommitRules
     /// <summary>Two records took one id: a spool was cloned or went back in time.</summary>
     internal const string IdTakenTwice = "an added part has the id of another record";
 
+    /// <summary>An owner knows a revision that the log has no more.</summary>
+    internal const string WentBack = "a committed revision is gone";
+
     internal static CommitVerdict Judge(
         CommitRequest request, string logId, long horizon, CommittedWindow current, IEnumerable<PartStanding> added)
     {
@@ -62,6 +65,11 @@ internal static class CommitRules
         if (request.Key.Start < horizon)
         {
             return new CommitVerdict(CommitReply.Types.Outcome.Late, $"the window lies below the horizon {horizon}");
+        }
+
+        if (request.BaseRevision > (ulong)current.Revision)
+        {
+            return CommitVerdict.Lost($"{WentBack}: {current.Revision} stands in the window at {request.Key.Start}, its owner committed {request.BaseRevision}");
         }
 
         if (request.BaseRevision != (ulong)current.Revision)

@@ -10,7 +10,10 @@ internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
 /// <summary>One commit inside its savepoint: the checks, then window, fates, counters, the head of its point and the mark of its roll-up together.</summary>
 internal static class CommitTransaction
 {
-    internal static CommitReply Run(SqliteDatabase database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
+    // The tag of what belongs to no one node.
+    private const string FleetHost = "fleet";
+
+    internal static CommitReply Run(Database database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
     {
         var request = commit.Request;
         if (request.LogId != identity.LogId)
@@ -44,11 +47,17 @@ internal static class CommitTransaction
             default:
                 CounterTable.Add(database, Counter.LostSwaps, 1);
                 CounterTable.Add(database, Counter.Duplicates, standings.Count(s => s is PartStanding.Settled or PartStanding.BelowFloor));
+                if (verdict.Reason.StartsWith(CommitRules.WentBack, StringComparison.Ordinal))
+                {
+                    LostCommits.Report(
+                        database, FleetHost, "the commit log went back in time: " + verdict.Reason, (long)request.BaseRevision - current.Revision, identity.Generation, now);
+                }
+
                 return Reply(verdict, current.Revision);
         }
     }
 
-    private static List<PartStanding> StandingsOf(SqliteDatabase database, long series, List<(Contributor Part, InstanceRow Instance)> parts)
+    private static List<PartStanding> StandingsOf(Database database, long series, List<(Contributor Part, InstanceRow Instance)> parts)
     {
         var seen = new HashSet<(long, ulong)>();
         return [.. parts.Select(p => seen.Add((p.Instance.Id, p.Part.Record.Seq))
@@ -57,7 +66,7 @@ internal static class CommitTransaction
     }
 
     private static CommitReply Write(
-        SqliteDatabase database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
+        Database database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
         List<(Contributor Part, InstanceRow Instance)> parts, DateTimeOffset now)
     {
         var request = commit.Request;
@@ -86,6 +95,8 @@ internal static class CommitTransaction
         }
 
         WindowTable.Write(database, series, request.Key, next, next.Totals.ToByteArray());
+        RevisionTable.Add(
+            database, series, request.Key, next, parts.Select(p => p.Instance.Node).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal), parts.Count, now);
         RollUpMarks.SetForWindow(database, series, request.Key, now);
         CounterTable.Add(database, Counter.Commits, 1);
         CounterTable.Add(database, Counter.Backfilled, (long)(next.Backfilled - current.Backfilled));

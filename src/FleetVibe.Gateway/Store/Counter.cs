@@ -15,6 +15,9 @@ internal static class Counter
     internal const string Commits = "commits";
     internal const string LostSwaps = "lost_swaps";
 
+    // What was acknowledged and is gone because the log went back in time: records where an agent tells, else revisions.
+    internal const string CommitsLost = "commits_lost";
+
     // Points, by revision.
     internal const string PointsProduced = "points_produced";
     internal const string PointsQueued = "points_queued";

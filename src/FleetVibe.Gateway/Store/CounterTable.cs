@@ -5,10 +5,10 @@ internal static class CounterTable
 {
     private const string WholeLog = "";
 
-    internal static void Add(SqliteDatabase database, string name, long change) => AddTo(database, WholeLog, name, change);
+    internal static void Add(Database database, string name, long change) => AddTo(database, WholeLog, name, change);
 
     /// <summary>Requests of a node that got a fate.</summary>
-    internal static void AddRequests(SqliteDatabase database, string node, Fate fate, ulong requests)
+    internal static void AddRequests(Database database, string node, Fate fate, ulong requests)
     {
         var name = fate switch
         {
@@ -21,7 +21,7 @@ internal static class CounterTable
         AddTo(database, node, name, (long)requests);
     }
 
-    internal static void AddPoints(SqliteDatabase database, PointCounts change)
+    internal static void AddPoints(Database database, PointCounts change)
     {
         Add(database, Counter.PointsProduced, change.Produced);
         Add(database, Counter.PointsQueued, change.Queued);
@@ -30,37 +30,22 @@ internal static class CounterTable
         Add(database, Counter.PointsDeadLettered, change.DeadLettered);
     }
 
-    internal static LedgerCounts OfLog(SqliteDatabase database) => new(Read(database, WholeLog));
+    internal static LedgerCounts OfLog(Database database) => new(Read(database, WholeLog));
 
-    internal static IEnumerable<NodeCommitted> OfNodes(SqliteDatabase database)
+    internal static IEnumerable<NodeCommitted> OfNodes(Database database)
     {
         var nodes = new SortedDictionary<string, NodeCommitted>(StringComparer.Ordinal);
-        using var rows = database.Query("SELECT node, name, value FROM counters WHERE node <> ''");
-        while (rows.Read())
+        using (var rows = database.Query("SELECT node, name, value FROM counters WHERE node <> ''"))
         {
-            var node = rows.GetString(0);
-            if (!nodes.TryGetValue(node, out var counts))
+            while (rows.Read())
             {
-                nodes.Add(node, counts = new NodeCommitted { Node = node });
-            }
+                var node = rows.GetString(0);
+                if (!nodes.TryGetValue(node, out var counts))
+                {
+                    nodes.Add(node, counts = new NodeCommitted { Node = node });
+                }
 
-            var value = (ulong)rows.GetInt64(2);
-            switch (rows.GetString(1))
-            {
-                case Counter.Committed:
-                    counts.Committed = value;
-                    break;
-                case Counter.Late:
-                    counts.Late = value;
-                    break;
-                case Counter.Future:
-                    counts.Future = value;
-                    break;
-                case Counter.Undecodable:
-                    counts.Undecodable = value;
-                    break;
-                default:
-                    break;
+                Set(counts, rows.GetString(1), (ulong)rows.GetInt64(2));
             }
         }
 
@@ -76,7 +61,28 @@ internal static class CounterTable
         return nodes.Values;
     }
 
-    private static Dictionary<string, long> Read(SqliteDatabase database, string node)
+    private static void Set(NodeCommitted counts, string name, ulong value)
+    {
+        switch (name)
+        {
+            case Counter.Committed:
+                counts.Committed = value;
+                break;
+            case Counter.Late:
+                counts.Late = value;
+                break;
+            case Counter.Future:
+                counts.Future = value;
+                break;
+            case Counter.Undecodable:
+                counts.Undecodable = value;
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static Dictionary<string, long> Read(Database database, string node)
     {
         var values = new Dictionary<string, long>(StringComparer.Ordinal);
         using var rows = database.Query("SELECT name, value FROM counters WHERE node = $1", node);
@@ -88,12 +94,12 @@ internal static class CounterTable
         return values;
     }
 
-    private static void AddTo(SqliteDatabase database, string node, string name, long change)
+    private static void AddTo(Database database, string node, string name, long change)
     {
         if (change != 0)
         {
             database.Execute(
-                "INSERT INTO counters VALUES ($1, $2, $3) ON CONFLICT (node, name) DO UPDATE SET value = value + excluded.value",
+                "INSERT INTO counters VALUES ($1, $2, $3) ON CONFLICT (node, name) DO UPDATE SET value = counters.value + excluded.value",
                 node, name, change);
         }
     }

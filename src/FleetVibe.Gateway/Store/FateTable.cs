@@ -3,20 +3,20 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>One fate for a record's part, the first one written.</summary>
 internal static class FateTable
 {
-    internal static (Fate Fate, long ContentHash)? Find(SqliteDatabase database, long instance, ulong seq, long series)
+    internal static (Fate Fate, long ContentHash)? Find(Database database, long instance, ulong seq, long series)
     {
         using var row = database.Query(
             "SELECT fate, content_hash FROM fates WHERE instance = $1 AND seq = $2 AND series = $3", instance, (long)seq, series);
         return row.Read() ? ((Fate)row.GetInt64(0), row.GetInt64(1)) : null;
     }
 
-    internal static PartStanding StandingOf(SqliteDatabase database, InstanceRow instance, long series, Contributor part) =>
+    internal static PartStanding StandingOf(Database database, InstanceRow instance, long series, Contributor part) =>
         Find(database, instance.Id, part.Record.Seq, series) is { } settled
             ? settled.ContentHash == unchecked((long)part.ContentHash) ? PartStanding.Settled : PartStanding.OtherContent
             : (long)part.Record.Seq < instance.Floor ? PartStanding.BelowFloor : PartStanding.New;
 
     /// <summary>Gives a part its fate and counts its requests.</summary>
-    internal static void Add(SqliteDatabase database, InstanceRow instance, long series, WindowKey key, Contributor part, Fate fate)
+    internal static void Add(Database database, InstanceRow instance, long series, WindowKey key, Contributor part, Fate fate)
     {
         database.Execute(
             "INSERT INTO fates VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -26,7 +26,7 @@ internal static class FateTable
     }
 
     /// <summary>Adds to a window's state the parts that have their fate in it, the refused ones too.</summary>
-    internal static void AddPartsTo(SqliteDatabase database, WindowState state, long series)
+    internal static void AddPartsTo(Database database, WindowState state, long series)
     {
         using var rows = database.Query(
             """
@@ -57,7 +57,7 @@ internal static class FateTable
     }
 
     /// <summary>Removes fates of windows that began before a moment, only below the floor of their instance. Returns how many.</summary>
-    internal static int Prune(SqliteDatabase database, long before, int most) => database.Execute(
+    internal static int Prune(Database database, long before, int most) => database.Execute(
         """
         DELETE FROM fates WHERE (instance, seq, series) IN (
           SELECT f.instance, f.seq, f.series FROM instances i JOIN fates f ON f.instance = i.id AND f.seq < i.floor

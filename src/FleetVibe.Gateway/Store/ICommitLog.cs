@@ -5,13 +5,15 @@ internal readonly record struct PointsTaken(int Rejected, string? FirstFault);
 
 /// <summary>
 /// The durable log of committed windows. Every method that writes completes after its transaction is fsynced, and throws
-/// <see cref="StoreFullException"/>, <see cref="StoreDamagedException"/> or <see cref="StoreUnavailableException"/> where nothing was written.
+/// <see cref="StoreFullException"/>, <see cref="StoreDamagedException"/> or <see cref="StoreUnavailableException"/> where nothing was
+/// written; over a connection that broke at a COMMIT the last may also mean that it was.
 /// </summary>
 internal interface ICommitLog
 {
     LogIdentity Identity { get; }
 
-    Task<WindowState> LoadWindowAsync(WindowKey key);
+    /// <param name="withHistory">With what each revision added.</param>
+    Task<WindowState> LoadWindowAsync(WindowKey key, bool withHistory = false);
 
     Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series);
 

@@ -9,7 +9,7 @@ internal static class InstanceTable
     /// <summary>A node's name is held for this long after the last renewal.</summary>
     internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
-    internal static InstanceRow? Find(SqliteDatabase database, string node, ReadOnlySpan<byte> instance)
+    internal static InstanceRow? Find(Database database, string node, ReadOnlySpan<byte> instance)
     {
         using var row = database.Query(
             "SELECT id, ordinal, floor, highest_seq FROM instances WHERE node = $1 AND instance = $2", node, instance.ToArray());
@@ -17,7 +17,7 @@ internal static class InstanceTable
     }
 
     /// <summary>The instance, with the node's next ordinal at first sight.</summary>
-    internal static InstanceRow FindOrAdd(SqliteDatabase database, string node, ReadOnlySpan<byte> instance)
+    internal static InstanceRow FindOrAdd(Database database, string node, ReadOnlySpan<byte> instance)
     {
         if (Find(database, node, instance) is { } known)
         {
@@ -31,17 +31,23 @@ internal static class InstanceTable
     }
 
     /// <summary>Raises what was seen of an instance; neither number ever falls.</summary>
-    internal static void Raise(SqliteDatabase database, InstanceRow instance, ulong floor, ulong seq)
+    internal static void Raise(Database database, InstanceRow instance, ulong floor, ulong seq)
     {
         if ((long)floor > instance.Floor || (long)seq > instance.HighestSeq)
         {
             database.Execute(
-                "UPDATE instances SET floor = max(floor, $2), highest_seq = max(highest_seq, $3) WHERE id = $1", instance.Id, (long)floor, (long)seq);
+                """
+                UPDATE instances SET
+                  floor = CASE WHEN floor < $2 THEN $2 ELSE floor END,
+                  highest_seq = CASE WHEN highest_seq < $3 THEN $3 ELSE highest_seq END
+                WHERE id = $1
+                """,
+                instance.Id, (long)floor, (long)seq);
         }
     }
 
     /// <summary>The floors of every instance of the given nodes.</summary>
-    internal static IEnumerable<InstanceFloor> FloorsOf(SqliteDatabase database, IEnumerable<string> nodes)
+    internal static IEnumerable<InstanceFloor> FloorsOf(Database database, IEnumerable<string> nodes)
     {
         var floors = new List<InstanceFloor>();
         foreach (var node in nodes)
@@ -62,14 +68,15 @@ internal static class InstanceTable
     }
 
     /// <summary>The instance that took the node's name last; null where none did.</summary>
-    internal static long? HolderOf(SqliteDatabase database, string node) => database.Number("SELECT instance FROM leases WHERE node = $1", node);
+    internal static long? HolderOf(Database database, string node) => database.Number("SELECT instance FROM leases WHERE node = $1", node);
 
-    internal static AdmitInstanceReply Admit(SqliteDatabase database, AdmitInstanceRequest request, string logId, DateTimeOffset now)
+    internal static AdmitInstanceReply Admit(Database database, AdmitInstanceRequest request, LogIdentity log, DateTimeOffset now)
     {
-        var instance = FindOrAdd(database, request.Node, request.Instance.Span);
+        var known = Find(database, request.Node, request.Instance.Span);
+        var instance = known ?? FindOrAdd(database, request.Node, request.Instance.Span);
         var reply = new AdmitInstanceReply
         {
-            LogId = logId,
+            LogId = log.LogId,
             InstanceOrdinal = (ulong)instance.Ordinal,
             HighestSeq = (ulong)instance.HighestSeq,
             Outcome = AdmitInstanceReply.Types.Outcome.Admitted,
@@ -90,12 +97,28 @@ internal static class InstanceTable
             database.Execute(
                 "INSERT INTO leases VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, renewed_at_ms = excluded.renewed_at_ms",
                 request.Node, instance.Id, now.ToUnixTimeMilliseconds());
+            TakeAcknowledged(database, request, reply, known, instance, log, now);
         }
 
         return reply;
     }
 
-    private static bool IsHeldByAnother(SqliteDatabase database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)
+    // What the agent has forgotten is done, whatever the log holds: told once, since the log knows the sequence from then on.
+    private static void TakeAcknowledged(
+        Database database, AdmitInstanceRequest request, AdmitInstanceReply reply, InstanceRow? known, InstanceRow instance, LogIdentity log, DateTimeOffset now)
+    {
+        if (LostCommits.Of(known, request.HighestAcked) is > 0 and var lost)
+        {
+            reply.CommitsLost = (ulong)lost;
+            reply.Text =
+                $"the commit log went back in time: {request.Node} had records up to {request.HighestAcked} acknowledged, and the log knows none above {instance.HighestSeq}; {lost} are gone";
+            LostCommits.Report(database, request.Node, reply.Text, lost, log.Generation, now);
+        }
+
+        Raise(database, instance, request.Floor, request.HighestAcked);
+    }
+
+    private static bool IsHeldByAnother(Database database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)
     {
         heard = default;
         using var row = database.Query("SELECT instance, renewed_at_ms FROM leases WHERE node = $1", instance.Node);

@@ -3,7 +3,7 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>Points that do not follow from a window: those of a node's record, and the gateway's own.</summary>
 internal static class PointsTransaction
 {
-    internal static PointsTaken? Run(SqliteDatabase database, PutPointsRequest request, bool integerCompat, DateTimeOffset now)
+    internal static PointsTaken? Run(Database database, PutPointsRequest request, bool integerCompat, DateTimeOffset now)
     {
         var record = request.Record;
         if (InstanceTable.HolderOf(database, record.Node) is not { } holder)
@@ -44,7 +44,7 @@ internal static class PointsTransaction
     }
 
     /// <summary>Both ledgers as they stand once this point is counted.</summary>
-    internal static bool PutOwn(SqliteDatabase database, string host, long windowStart, long generation, DateTimeOffset now)
+    internal static bool PutOwn(Database database, string host, long windowStart, long generation, DateTimeOffset now)
     {
         var revision = new PointRevision(generation, now.ToUnixTimeMilliseconds());
         var empty = GatewayPoint.Render(host, windowStart, new LedgerCounts(new Dictionary<string, long>()));

@@ -1,17 +1,26 @@
+using System.Data.Common;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 
 namespace FleetVibe.Gateway.Store;
 
-/// <summary>
-/// One connection with its prepared statements; arguments are <c>$1</c>, <c>$2</c>... Belongs to one thread.
-/// </summary>
-internal sealed class SqliteDatabase : IDisposable
+/// <summary>A connection to the file of an embedded log.</summary>
+internal sealed class SqliteDatabase : Database
 {
+    private const int SqliteReadOnly = 8;
+    private const int SqliteIoError = 10;
+    private const int SqliteCorrupt = 11;
+    private const int SqliteFull = 13;
+    private const int SqliteCannotOpen = 14;
+    private const int SqliteNotADatabase = 26;
+    private const int SqliteIoErrorShmSize = 4874;
+
     private readonly SqliteConnection _connection;
-    private readonly Dictionary<string, SqliteCommand> _prepared = [];
+    private readonly string _path;
 
     internal SqliteDatabase(string path, bool create)
     {
+        _path = path;
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path,
@@ -22,61 +31,38 @@ internal sealed class SqliteDatabase : IDisposable
         _connection.Open();
     }
 
-    /// <summary>False where SQLite took a failed transaction back by itself, as it may when the disk is full.</summary>
-    internal bool InTransaction => SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0;
+    // SQLite may take a failed transaction back by itself, as when the disk is full.
+    internal override bool InTransaction => SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0;
 
-    internal int Execute(string sql, params ReadOnlySpan<object?> arguments) => Bind(sql, arguments).ExecuteNonQuery();
+    protected override DbConnection Connection => _connection;
 
-    /// <summary>The caller disposes the reader before the same text is run again.</summary>
-    internal SqliteDataReader Query(string sql, params ReadOnlySpan<object?> arguments) => Bind(sql, arguments).ExecuteReader();
+    internal override void Begin(bool write) => Execute(write ? "BEGIN IMMEDIATE" : "BEGIN");
 
-    internal long? Number(string sql, params ReadOnlySpan<object?> arguments) => Bind(sql, arguments).ExecuteScalar() as long?;
+    internal override string IsIn(string column, int argument) =>
+        FormattableString.Invariant($"{column} IN (SELECT value FROM json_each(${argument}))");
 
-    internal string? Text(string sql, params ReadOnlySpan<object?> arguments) => Bind(sql, arguments).ExecuteScalar() as string;
+    internal override object ListOf(IReadOnlyCollection<long> numbers) => JsonSerializer.Serialize(numbers);
 
-    /// <summary>Runs a text of several statements, once.</summary>
-    internal void Run(string script)
+    internal override Exception? Explain(Exception fault) => fault switch
     {
-        using var command = _connection.CreateCommand();
-#pragma warning disable CA2100 // every script is a constant of this room
-        command.CommandText = script;
-#pragma warning restore CA2100
-        command.ExecuteNonQuery();
-    }
+        SqliteException { SqliteErrorCode: SqliteFull } or SqliteException { SqliteExtendedErrorCode: SqliteIoErrorShmSize } =>
+            new StoreFullException($"the commit log {_path} has no room left: free disk space, or raise store_max_bytes under [gateway]", fault),
+        SqliteException { SqliteErrorCode: SqliteCorrupt or SqliteNotADatabase } =>
+            new StoreDamagedException($"the commit log {_path} is damaged; a restart of the gateway sets it aside", fault),
+        SqliteException { SqliteErrorCode: SqliteReadOnly or SqliteIoError or SqliteCannotOpen } => Unwritable(_path, fault),
+        _ => null,
+    };
 
-    public void Dispose()
+    /// <summary>What a file that cannot be used as it is means to a user.</summary>
+    internal static StoreUnusableException Unwritable(string path, Exception fault) => new(
+        $"the commit log {path} cannot be opened or written ({fault.Message}): give the service's user read and write permission on it and its folder, and see that the disk is not mounted read-only",
+        fault);
+
+    protected override DbParameter NewParameter(int number) => new SqliteParameter { ParameterName = FormattableString.Invariant($"${number}") };
+
+    protected override void SetValue(DbParameter parameter, object? value)
     {
-        foreach (var command in _prepared.Values)
-        {
-            command.Dispose();
-        }
-
-        _connection.Dispose();
-    }
-
-    private SqliteCommand Bind(string sql, ReadOnlySpan<object?> arguments)
-    {
-        if (!_prepared.TryGetValue(sql, out var command))
-        {
-            command = _connection.CreateCommand();
-#pragma warning disable CA2100 // every statement is a constant of this room; values are bound
-            command.CommandText = sql;
-#pragma warning restore CA2100
-            for (var i = 1; i <= arguments.Length; i++)
-            {
-                command.Parameters.Add(new SqliteParameter { ParameterName = FormattableString.Invariant($"${i}") });
-            }
-
-            _prepared.Add(sql, command);
-        }
-
-        for (var i = 0; i < arguments.Length; i++)
-        {
-            var parameter = command.Parameters[i];
-            parameter.ResetSqliteType();
-            parameter.Value = arguments[i] ?? DBNull.Value;
-        }
-
-        return command;
+        ((SqliteParameter)parameter).ResetSqliteType();
+        parameter.Value = value ?? DBNull.Value;
     }
 }

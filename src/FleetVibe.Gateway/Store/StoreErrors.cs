@@ -9,5 +9,8 @@ internal sealed class StoreDamagedException(string message, Exception? inner) : 
 /// <summary>The store cannot be run as it must be; the message says why and what helps.</summary>
 internal sealed class StoreUnusableException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The store stops, or holds more waiting work than it takes.</summary>
-internal sealed class StoreUnavailableException(string message) : Exception(message);
+/// <summary>
+/// The store stops, holds more waiting work than it takes, or its server cannot be reached. Where a connection broke at a COMMIT
+/// nobody knows whether that took effect.
+/// </summary>
+internal sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace FleetVibe.Gateway.Store;
 
@@ -11,13 +11,13 @@ internal static class WindowTable
 
     private const long MostOpenWindows = 100;
 
-    internal static long? FindSeries(SqliteDatabase database, SeriesKey key) =>
+    internal static long? FindSeries(Database database, SeriesKey key) =>
         database.Number("SELECT id FROM series WHERE model = $1 AND task = $2 AND variant = $3", key.Model, key.Task, key.Variant);
 
-    internal static long FindOrAddSeries(SqliteDatabase database, SeriesKey key) => FindSeries(database, key)
+    internal static long FindOrAddSeries(Database database, SeriesKey key) => FindSeries(database, key)
         ?? database.Number("INSERT INTO series (model, task, variant) VALUES ($1, $2, $3) RETURNING id", key.Model, key.Task, key.Variant)!.Value;
 
-    internal static CommittedWindow Find(SqliteDatabase database, long series, WindowLevel level, long start)
+    internal static CommittedWindow Find(Database database, long series, WindowLevel level, long start)
     {
         using var row = database.Query(
             $"SELECT {ContentColumns} FROM windows WHERE series = $1 AND level = $2 AND start = $3", series, (long)level, start);
@@ -25,7 +25,7 @@ internal static class WindowTable
     }
 
     /// <summary>Reads <see cref="ContentColumns"/>.</summary>
-    internal static CommittedWindow ContentOf(SqliteDataReader row) => new(
+    internal static CommittedWindow ContentOf(DbDataReader row) => new(
         row.GetInt64(0),
         row.GetInt64(1) != 0,
         (ulong)row.GetInt64(2),
@@ -34,7 +34,7 @@ internal static class WindowTable
         Hosts(row.GetString(5)),
         (FleetFields)row.GetInt64(6));
 
-    internal static void Write(SqliteDatabase database, long series, WindowKey key, CommittedWindow window, byte[] totals) => database.Execute(
+    internal static void Write(Database database, long series, WindowKey key, CommittedWindow window, byte[] totals) => database.Execute(
         """
         INSERT INTO windows VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (series, start, level) DO UPDATE SET
@@ -45,7 +45,7 @@ internal static class WindowTable
         totals, JsonSerializer.Serialize(window.Hosts), JsonSerializer.Serialize(window.ExpectedHosts), (long)window.Fields);
 
     /// <summary>What a new owner of a window needs to know.</summary>
-    internal static WindowState StateOf(SqliteDatabase database, WindowKey key, string logId)
+    internal static WindowState StateOf(Database database, WindowKey key, string logId)
     {
         var state = new WindowState { Key = key, LogId = logId, Horizon = HorizonOf(database), Totals = new WindowTotals() };
         if (FindSeries(database, key.Series) is { } series)
@@ -65,7 +65,7 @@ internal static class WindowTable
         return state;
     }
 
-    internal static LoadOpenWindowsReply OpenWindowsOf(SqliteDatabase database, SeriesKey key, string logId)
+    internal static LoadOpenWindowsReply OpenWindowsOf(Database database, SeriesKey key, string logId)
     {
         var reply = new LoadOpenWindowsReply { LogId = logId, Horizon = HorizonOf(database) };
         if (FindSeries(database, key) is not { } series)
@@ -86,15 +86,15 @@ internal static class WindowTable
         }
 
         reply.Windows.Add(keys.AsEnumerable().Reverse().Select(k => StateOf(database, k, logId)));
-        var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 ORDER BY start DESC LIMIT 1", series);
+        var newest = database.Text("SELECT expected_hosts FROM windows WHERE series = $1 AND level = 0 ORDER BY start DESC LIMIT 1", series);
         reply.ExpectedHosts.Add(newest is null ? [] : Hosts(newest));
         return reply;
     }
 
-    internal static long HorizonOf(SqliteDatabase database) => database.Number("SELECT horizon FROM meta")!.Value;
+    internal static long HorizonOf(Database database) => database.Number("SELECT horizon FROM meta")!.Value;
 
     /// <summary>Moves the horizon as far as every roll-up below it is made.</summary>
-    internal static void AdvanceHorizon(SqliteDatabase database, DateTimeOffset now, TimeSpan retention)
+    internal static void AdvanceHorizon(Database database, DateTimeOffset now, TimeSpan retention)
     {
         var current = HorizonOf(database);
         var next = Horizon.Advance(current, now, retention, RollUpMarks.Oldest(database));
@@ -105,8 +105,8 @@ internal static class WindowTable
     }
 
     /// <summary>Removes base windows below the horizon, and larger ones below their own age.</summary>
-    internal static int Prune(SqliteDatabase database, long horizon, long rollUpsBefore, int most) => database.Execute(
-        "DELETE FROM windows WHERE rowid IN (SELECT rowid FROM windows WHERE start < $1 AND (level = 0 OR start < $2) LIMIT $3)",
+    internal static int Prune(Database database, long horizon, long rollUpsBefore, int most) => database.Execute(
+        "DELETE FROM windows WHERE (series, start, level) IN (SELECT series, start, level FROM windows WHERE start < $1 AND (level = 0 OR start < $2) LIMIT $3)",
         horizon, rollUpsBefore, (long)most);
 
     private static List<string> Hosts(string json) => JsonSerializer.Deserialize<List<string>>(json)!;

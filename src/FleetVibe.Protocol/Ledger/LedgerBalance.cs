@@ -3,8 +3,8 @@ using FleetVibe.Protocol.V1;
 namespace FleetVibe.Protocol.Ledger;
 
 /// <summary>
-/// Whether the ledger adds up. An agent: seen = open + spooled + acked committed + acked refused, in one transaction and so at
-/// any instant. Agent and gateway: committed - acked committed is at least 0 and at most what is spooled or open. Points:
+/// Whether the ledger adds up. An agent: seen = open + spooled + acked committed + acked refused + dropped, in one transaction and
+/// so at any instant. Agent and gateway: committed - acked committed is at least 0 and at most what is spooled or open. Points:
 /// produced = queued + delivered + superseded + dead-lettered. Pure.
 /// </summary>
 public static class LedgerBalance
@@ -31,9 +31,10 @@ public static class LedgerBalance
 
         List<string> faults = [];
         var refused = agent.AckedLate + agent.AckedFuture + agent.AckedUndecodable;
-        if (agent.Seen != agent.Open + agent.Spooled + agent.AckedCommitted + refused)
+        if (agent.Seen != agent.Open + agent.Spooled + agent.AckedCommitted + refused + agent.DroppedSpoolFull)
         {
-            faults.Add($"seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused}");
+            var dropped = agent.DroppedSpoolFull > 0 ? $" + dropped {agent.DroppedSpoolFull}" : "";
+            faults.Add($"seen {agent.Seen} is not open {agent.Open} + spooled {agent.Spooled} + committed {agent.AckedCommitted} + refused {refused}{dropped}");
         }
 
         var now = Compare(latest, latest);

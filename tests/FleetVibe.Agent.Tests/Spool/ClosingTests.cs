@@ -169,7 +169,7 @@ public sealed class ClosingTests : IDisposable
         var result = _spool.Store.Commit(state.TakeBatch(At(12), 0), new WindowCloser(settings));
 
         Assert.True(result.Records.Count > 1);
-        Assert.All(_spool.Store.ContentsOf(result), content => Assert.InRange(content.CalculateSize(), 1, WindowCloser.MaxRecordBytes));
+        Assert.All(_spool.Store.ContentsOf(result), content => Assert.InRange(content.CalculateSize(), 1, RecordContents.MaxRecordBytes));
         Assert.Equal(requests.Length, result.RequestsIn(_spool.Store));
     }
 

@@ -3,6 +3,7 @@ using FleetVibe.Agent.Accumulating;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using static FleetVibe.Agent.Tests.Fixtures;
 
 namespace FleetVibe.Agent.Tests.Spool;
@@ -21,6 +22,9 @@ public class CrashProperties
         AcknowledgeAgain,
         Crash,
         StoreAndStop,
+        Coalesce,
+        CoalesceAndCrash,
+        Drop,
     }
 
     private static readonly Gen<(Act Act, int Size)[]> Acts = Gen.Select(
@@ -56,6 +60,7 @@ public class CrashProperties
         private int _read;
         private double _now;
         private long _refused;
+        private ulong _highestAcked;
 
         internal Node(int[] times)
         {
@@ -98,6 +103,16 @@ public class CrashProperties
                 case Act.Crash:
                     Crash();
                     break;
+                case Act.Coalesce:
+                    Coalesce(size);
+                    break;
+                case Act.CoalesceAndCrash:
+                    Coalesce(size);
+                    Crash();
+                    break;
+                case Act.Drop when size < 4:
+                    Drop(size);
+                    break;
             }
 
             Check();
@@ -117,13 +132,18 @@ public class CrashProperties
             Check();
             var ledger = _spool.Store.Status.Ledger;
             Assert.Equal((_times.Length, 0, 0), (ledger.Seen, ledger.Open, ledger.Spooled));
-            Assert.Equal(_times.Length, ledger.AckedCommitted + ledger.AckedLate);
+            Assert.Equal(_times.Length, ledger.AckedCommitted + ledger.AckedLate + ledger.DroppedSpoolFull);
             Assert.Equal(_refused, ledger.AckedLate);
             var truth = _times.CountBy(time => WindowClock.StartOf(At(time))).ToDictionary();
             var told = _delivered.Values.GroupBy(content => content.WindowStart)
                 .Select(window => (window.Key, Requests: window.Sum(content => content.Contributions.Sum(part => (int)part.Totals.Requests))))
                 .Where(window => window.Requests > 0).ToDictionary(window => window.Key, window => window.Requests);
-            Assert.Equal(truth, told);
+            if (ledger is { RecordsCoalesced: 0, DroppedSpoolFull: 0 })
+            {
+                Assert.Equal(truth, told);
+            }
+
+            CheckLevels(truth, ledger);
             CheckPoints(truth);
         }
 
@@ -145,9 +165,11 @@ public class CrashProperties
 
         private void Offer(int count)
         {
-            var offered = _spool.Store.Offer(_spool.Store.Backlog(0, count));
+            var offered = _spool.Store.Offer([.. _spool.Store.OfferedSequences(), .. _spool.Store.Backlog(count)]);
             foreach (var (seq, content) in offered.Records)
             {
+                Assert.True(seq >= offered.Floor, "a record below the floor would be taken for done");
+                Assert.True(content.Level == WindowLevel._10S || content.Points.Count == 0, "a larger window has points of finer ones");
                 _offered.Add(seq);
 
                 // A record is frozen: what is sent again is what was sent before.
@@ -172,10 +194,32 @@ public class CrashProperties
             var held = (long)_delivered[unacked[0]].Contributions.Sum(part => (double)part.Totals.Requests);
             _refused += Math.Min(1, held);
             _lastAck = new SequenceRange { First = unacked[0], Last = unacked[0] };
+            _offered.ExceptWith(unacked);
+            _highestAcked = unacked.Where(seq => _delivered[seq].Contributions.Any(part => part.Totals.Requests > 0)).Append(_highestAcked).Max();
             _spool.Store.Acknowledge(
                 [.. unacked.Select(seq => new SequenceRange { First = seq, Last = seq })],
                 [new RefusedPart { Seq = unacked[0], Fate = Fate.Late, Requests = 1 }]);
         }
+
+        private void Coalesce(int size)
+        {
+            var before = _spool.Store.Status;
+            var made = _spool.Store.Coalesce(size * 100, At(_now));
+            Assert.Equal(before.Ledger.Spooled, made.Status.Ledger.Spooled);
+            Assert.Equal(before.Records - made.Gone + made.Records.Count, made.Status.Records);
+            CheckOffered();
+        }
+
+        private void Drop(int size)
+        {
+            var before = _spool.Store.Status.Ledger;
+            var made = _spool.Store.Drop(size * 100);
+            Assert.Equal(before with { Spooled = before.Spooled - made.Dropped, DroppedSpoolFull = before.DroppedSpoolFull + made.Dropped }, made.Status.Ledger);
+            CheckOffered();
+        }
+
+        // What was offered may be committed by now: it stays until it is acknowledged.
+        private void CheckOffered() => Assert.Equal(_offered, _spool.Store.OfferedSequences());
 
         private void Crash()
         {
@@ -189,12 +233,39 @@ public class CrashProperties
             Assert.Equal(_state.OpenRequests, contents.Status.Ledger.Open);
         }
 
-        private void Check() => Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+        private void Check()
+        {
+            Assert.True(_spool.Store.Status.Ledger.AddsUp, _spool.Store.Status.Ledger.ToString());
+
+            // A commit log that went back in time is measured by it.
+            Assert.Equal(_highestAcked, _spool.Store.Status.HighestAcked);
+        }
+
+        // Where nothing was dropped every hour is whole, and no window of any level ever holds more than the truth.
+        private void CheckLevels(Dictionary<long, int> truth, Ledger ledger)
+        {
+            foreach (var content in _delivered.Values)
+            {
+                var end = content.WindowStart + WindowLevels.SecondsOf(content.Level);
+                var inside = _delivered.Values.Where(other => other.WindowStart >= content.WindowStart && other.WindowStart + WindowLevels.SecondsOf(other.Level) <= end).Sum(RequestsOf);
+                var real = truth.Where(window => window.Key >= content.WindowStart && window.Key < end).Sum(window => window.Value);
+                Assert.InRange(inside, 0, real);
+            }
+
+            if (ledger.DroppedSpoolFull == 0)
+            {
+                Assert.Equal(
+                    truth.GroupBy(window => WindowLevels.StartOf(WindowLevel._1H, window.Key)).Select(hour => (hour.Key, hour.Sum(window => window.Value))).Order(),
+                    _delivered.Values.GroupBy(content => WindowLevels.StartOf(WindowLevel._1H, content.WindowStart)).Select(hour => (hour.Key, hour.Sum(RequestsOf))).Where(hour => hour.Item2 > 0).Order());
+            }
+        }
+
+        private static int RequestsOf(RecordContent content) => content.Contributions.Sum(part => (int)part.Totals.Requests);
 
         // The point with the highest revision tells the whole window, unless its content was gone by then.
         private void CheckPoints(Dictionary<long, int> truth)
         {
-            if (_spool.Store.Status.Ledger.NodePointsSkipped == 0)
+            if (_spool.Store.Status.Ledger is { NodePointsSkipped: 0, NodePointsCoalesced: 0, DroppedSpoolFull: 0 })
             {
                 Assert.Equal(truth.ToDictionary(window => window.Key, window => (long)window.Value), _points.Where(point => point.Value.Requests > 0).ToDictionary(point => point.Key, point => point.Value.Requests));
             }

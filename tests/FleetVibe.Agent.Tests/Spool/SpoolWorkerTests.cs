@@ -98,6 +98,53 @@ public sealed class SpoolWorkerTests : IDisposable
         Assert.Contains("data_dir", refusal.Message, StringComparison.Ordinal);
     }
 
+    [SmallDiskFact]
+    public async Task A_folder_on_a_read_only_disk_names_itself_and_the_cure()
+    {
+        using var disk = new SmallDisk();
+        using (await OpenAsync(disk.Path))
+        {
+        }
+
+        disk.MakeReadOnly();
+        foreach (var folder in new[] { disk.Path, Path.Combine(disk.Path, "new") })
+        {
+            var refusal = await Assert.ThrowsAsync<SpoolException>(() => OpenAsync(folder));
+            Assert.Contains(folder, refusal.Message, StringComparison.Ordinal);
+            Assert.Contains("read-only", refusal.Message, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("data_dir", refusal.Message, StringComparison.Ordinal);
+        }
+
+        disk.MakeReadOnly(false);
+        using var again = await OpenAsync(disk.Path);
+        Assert.Empty(Directory.GetFiles(disk.Path, "spool.damaged-*.db"));
+    }
+
+    [Fact]
+    public async Task A_spool_of_an_earlier_release_is_brought_forward_with_its_records()
+    {
+        using (var spool = await OpenAsync())
+        {
+            var state = State(Settings(RequestLog));
+            state.Fold(Lines(7, Request(1)), At(1));
+            await spool.RunAsync(store => store.Commit(state.TakeBatch(At(12), 0), new WindowCloser(Settings(RequestLog))));
+        }
+
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, SpoolFile.FileName)};Pooling=False"))
+        {
+            connection.Open();
+            SpoolSchema.Execute(connection, """
+                DROP INDEX records_waiting;
+                ALTER TABLE records DROP COLUMN level;
+                ALTER TABLE records DROP COLUMN bytes;
+                DELETE FROM meta WHERE name IN ('dropped_spool_full', 'node_points_coalesced', 'records_coalesced');
+                """);
+        }
+
+        using var again = await OpenAsync();
+        Assert.Equal(1, (await again.RunAsync(store => store.Drop(1))).Dropped);
+    }
+
     [Theory]
     [InlineData("PRAGMA synchronous = OFF", "synchronous = 0")]
     [InlineData("PRAGMA synchronous = NORMAL", "synchronous = 1")]

@@ -84,7 +84,7 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
         var session = await _aggregator.WelcomeAsync();
 
         var status = await _spool.RunAsync(store => store.Status);
-        Assert.Equal(("gpu-1", 3UL, 1UL), (session.Hello!.Node, session.Hello.NextSeq, session.Hello.Floor));
+        Assert.Equal(("gpu-1", 1UL, 1UL), (session.Hello!.Node, session.Hello.NextSeq, session.Hello.Floor));
         Assert.Equal(status.Instance, session.Hello.Instance.ToByteArray());
     }
 
@@ -186,6 +186,57 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
 
         await parent.FishForMessageAsync(message => message is SpoolLost, Patience);
         Assert.Empty(await _spool.RunAsync(store => store.OfferedSequences()));
+    }
+
+    [Fact]
+    public async Task A_spool_file_that_was_copied_back_is_found_at_the_handshake()
+    {
+        var file = Path.Combine(_folder.Path, SpoolFile.FileName);
+        await SpoolAsync(1);
+        _spool.Dispose();
+        var copy = await File.ReadAllBytesAsync(file);
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, TimeProvider.System, NullLogger.Instance);
+        var last = (await SpoolAsync(2)).Records[^1].Seq;
+        _spool.Dispose();
+        await File.WriteAllBytesAsync(file, copy);
+        File.Delete(file + "-wal");
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, TimeProvider.System, NullLogger.Instance);
+
+        // A new record takes a sequence that the fleet knows with other content.
+        await SpoolAsync(1);
+        var parent = CreateTestProbe();
+        await StartAsync(parent);
+        await _aggregator.WelcomeAsync(highestSeq: last);
+
+        await parent.FishForMessageAsync(message => message is SpoolLost, Patience);
+        Assert.Empty(await _spool.RunAsync(store => store.OfferedSequences()));
+    }
+
+    [Fact]
+    public async Task A_spool_that_went_back_in_time_is_found_though_it_made_records_since()
+    {
+        await SpoolAsync(4);
+        var parent = CreateTestProbe();
+        await StartAsync(parent);
+        await _aggregator.WelcomeAsync(highestSeq: 2);
+
+        await parent.FishForMessageAsync(message => message is SpoolLost, Patience);
+        Assert.Empty(await _spool.RunAsync(store => store.OfferedSequences()));
+    }
+
+    [Fact]
+    public async Task What_was_offered_stays_known_though_it_is_acknowledged()
+    {
+        await SpoolAsync(2, offerBudget: 2, live: true);
+        await SpoolAsync(2);
+        await _spool.RunAsync(store => store.Acknowledge([new SequenceRange { First = 1, Last = 2 }], []));
+        _spool.Dispose();
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, TimeProvider.System, NullLogger.Instance);
+        await StartAsync();
+        var session = await _aggregator.WelcomeAsync(highestSeq: 2);
+
+        Assert.Equal((3UL, 3UL), (session.Hello!.NextSeq, session.Hello.Floor));
+        Assert.Equal([3UL, 4], (await session.RecordsAsync(2)).Select(record => record.Seq));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Google.Protobuf;
 
 namespace FleetVibe.Aggregator.Tests.Doubles;
@@ -12,8 +13,8 @@ namespace FleetVibe.Aggregator.Tests.Doubles;
 /// </summary>
 internal sealed class ModelGateway
 {
-    private readonly Dictionary<(SeriesKey, long), WindowState> _windows = [];
-    private readonly Dictionary<(RecordKey Record, SeriesKey Series), (Contributor Part, Fate Fate, long Start)> _fates = [];
+    private readonly Dictionary<(SeriesKey Series, WindowLevel Level, long Start), WindowState> _windows = [];
+    private readonly Dictionary<(RecordKey Record, SeriesKey Series), (Contributor Part, Fate Fate, WindowLevel Level, long Start)> _fates = [];
 
     /// <summary>Part of the mutant nocas: the revision is not checked.</summary>
     public bool SkipsRevision { get; init; }
@@ -35,7 +36,7 @@ internal sealed class ModelGateway
 
     public int Commits { get; private set; }
 
-    public IReadOnlyDictionary<(SeriesKey Series, long Start), WindowState> Windows => _windows;
+    public IReadOnlyDictionary<(SeriesKey Series, WindowLevel Level, long Start), WindowState> Windows => _windows;
 
     public Fate? FateOf(RecordKey record, SeriesKey series) => _fates.TryGetValue((record, series), out var fate) ? fate.Fate : null;
 
@@ -43,9 +44,9 @@ internal sealed class ModelGateway
 
     public WindowState Load(WindowKey key)
     {
-        var state = _windows.TryGetValue((key.Series, key.Start), out var found) ? found.Clone() : new WindowState { Key = key, Totals = new WindowTotals() };
+        var state = _windows.TryGetValue((key.Series, key.Level, key.Start), out var found) ? found.Clone() : new WindowState { Key = key, Totals = new WindowTotals() };
         state.Contributors.Clear();
-        foreach (var (part, fate, _) in _fates.Where(entry => entry.Key.Series.Equals(key.Series) && entry.Value.Start == key.Start).Select(entry => entry.Value))
+        foreach (var (part, fate, _, _) in _fates.Where(entry => entry.Key.Series.Equals(key.Series) && entry.Value.Level == key.Level && entry.Value.Start == key.Start).Select(entry => entry.Value))
         {
             if (fate == Fate.Committed)
             {
@@ -65,12 +66,12 @@ internal sealed class ModelGateway
 
     public LoadOpenWindowsReply LoadOpen(SeriesKey series)
     {
-        var windows = _windows.Where(entry => entry.Key.Item1.Equals(series)).OrderBy(entry => entry.Key.Item2).ToList();
+        var windows = _windows.Where(entry => entry.Key.Series.Equals(series)).OrderBy(entry => entry.Key.Start).ToList();
         var reply = new LoadOpenWindowsReply { LogId = LogId, Horizon = Horizon };
         reply.Windows.AddRange(windows.Where(entry => !entry.Value.Final).Select(entry => Load(entry.Value.Key)));
-        if (windows.Count > 0)
+        if (windows.FindLast(entry => entry.Key.Level == WindowLevel._10S) is { Value: { } newest })
         {
-            reply.ExpectedHosts.AddRange(windows[^1].Value.ExpectedHosts);
+            reply.ExpectedHosts.AddRange(newest.ExpectedHosts);
         }
 
         return reply;
@@ -84,17 +85,17 @@ internal sealed class ModelGateway
             return new CommitReply { Outcome = CommitReply.Types.Outcome.OtherLog };
         }
 
-        if (key.Start + WindowClock.BaseSeconds <= Horizon)
+        if (key.Start + WindowLevels.SecondsOf(key.Level) <= Horizon)
         {
             foreach (var part in request.Added)
             {
-                _fates.TryAdd((RecordKey.FromWire(part.Record), key.Series), (part, Fate.Late, key.Start));
+                _fates.TryAdd((RecordKey.FromWire(part.Record), key.Series), (part, Fate.Late, key.Level, key.Start));
             }
 
             return new CommitReply { Outcome = CommitReply.Types.Outcome.Late };
         }
 
-        var old = _windows.GetValueOrDefault((key.Series, key.Start));
+        var old = _windows.GetValueOrDefault((key.Series, key.Level, key.Start));
         if (!SkipsRevision && request.BaseRevision != (old?.Revision ?? 0))
         {
             return Lost();
@@ -113,11 +114,11 @@ internal sealed class ModelGateway
 
         foreach (var part in request.Added)
         {
-            _fates[(RecordKey.FromWire(part.Record), key.Series)] = (part, Fate.Committed, key.Start);
+            _fates[(RecordKey.FromWire(part.Record), key.Series)] = (part, Fate.Committed, key.Level, key.Start);
         }
 
         Commits++;
-        _windows[(key.Series, key.Start)] = new WindowState
+        _windows[(key.Series, key.Level, key.Start)] = new WindowState
         {
             Key = key,
             Revision = (old?.Revision ?? 0) + 1,
@@ -133,7 +134,7 @@ internal sealed class ModelGateway
     public RefusePartReply Refuse(RefusePartRequest request)
     {
         var key = (RecordKey.FromWire(request.Part.Record), request.Key.Series);
-        _fates.TryAdd(key, (request.Part, request.Fate, request.Key.Start));
+        _fates.TryAdd(key, (request.Part, request.Fate, request.Key.Level, request.Key.Start));
         return new RefusePartReply { Fate = _fates[key].Fate };
     }
 
@@ -158,7 +159,7 @@ internal sealed class ModelGateway
             return;
         }
 
-        var now = _windows[(key.Series, key.Start)];
+        var now = _windows[(key.Series, key.Level, key.Start)];
         if (!Remerge(key, Truth).AsSpan().SequenceEqual(now.Totals.ToByteArray()))
         {
             throw new InvalidOperationException($"window {key.Start} revision {now.Revision} does not hold what its fates say");

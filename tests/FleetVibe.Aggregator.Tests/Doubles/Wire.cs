@@ -26,12 +26,12 @@ internal static class Wire
         return totals;
     }
 
-    public static MergeContribution Merge(string node, ulong seq, long start, SeriesTotals totals, ulong floor = 0)
+    public static MergeContribution Merge(string node, ulong seq, long start, SeriesTotals totals, ulong floor = 0, WindowLevel level = WindowLevel._10S)
     {
         var wire = TotalsMapper.ToWire(totals);
         return new MergeContribution
         {
-            Key = new WindowKey { Series = Series, Start = start },
+            Key = new WindowKey { Series = Series, Level = level, Start = start },
             Record = new RecordKey(node, Instance(node), seq).ToWire(),
             Totals = wire,
             ContentHash = TotalsMapper.ContentHash(wire),

@@ -17,6 +17,7 @@ public sealed class GatewayClientTests : IAsyncLifetime
     // Nothing listens on port 1.
     private static readonly Uri Dead = new("http://127.0.0.1:1");
     private readonly ModelGateway _model = new();
+    private readonly Faults _faults = new();
     private WebApplication? _gateway;
 
     [Fact]
@@ -29,6 +30,53 @@ public sealed class GatewayClientTests : IAsyncLifetime
         Assert.Equal("log", (await client.LoadWindow(Request())).LogId);
         Assert.True(client.IsReachable);
         Assert.Null(client.LastError);
+    }
+
+    [Fact]
+    public async Task A_full_gateway_says_why_and_no_other_is_called_in_its_place()
+    {
+        using var client = Client(Address, Dead);
+        _faults.Status = new Status(StatusCode.ResourceExhausted, "no room left");
+
+        await Assert.ThrowsAsync<RpcException>(() => client.Commit(new CommitRequest()));
+        Assert.Equal("log", (await client.LoadWindow(Request())).LogId);
+        Assert.Contains("no room left", client.LastError, StringComparison.Ordinal);
+        Assert.True(client.IsReachable);
+
+        _faults.Status = null;
+        await client.Commit(new CommitRequest());
+        Assert.Null(client.LastError);
+    }
+
+    [Theory]
+    [InlineData(StatusCode.InvalidArgument)]
+    [InlineData(StatusCode.FailedPrecondition)]
+    public async Task An_answer_that_another_gateway_would_give_too_is_no_failover(StatusCode answer)
+    {
+        using var client = Client(Address, Dead);
+        await client.LoadWindow(Request());
+        _faults.Status = new Status(answer, "wrong");
+
+        Assert.Equal(answer, (await Assert.ThrowsAsync<RpcException>(() => client.Commit(new CommitRequest()))).StatusCode);
+
+        Assert.True(client.IsReachable);
+        Assert.Null(client.LastError);
+        Assert.Equal("log", (await client.LoadWindow(Request())).LogId);
+    }
+
+    [Theory]
+    [InlineData(StatusCode.Unavailable)]
+    [InlineData(StatusCode.DataLoss)]
+    [InlineData(StatusCode.Unauthenticated)]
+    public async Task A_gateway_that_cannot_serve_gives_way_to_the_next(StatusCode answer)
+    {
+        using var client = Client(Address, Dead);
+        _faults.Status = new Status(answer, "gone");
+
+        await Assert.ThrowsAsync<RpcException>(() => client.Commit(new CommitRequest()));
+        Assert.False(client.IsReachable);
+        Assert.Contains("127.0.0.1:1", (await Assert.ThrowsAsync<RpcException>(() => client.LoadWindow(Request()))).Status.Detail, StringComparison.Ordinal);
+        Assert.Equal("log", (await client.LoadWindow(Request())).LogId);
     }
 
     [Fact]
@@ -53,6 +101,7 @@ public sealed class GatewayClientTests : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.ListenForGrpc(new ListenSettings { Address = ListenAddress.Ephemeral });
         builder.Services.AddSingleton(_model);
+        builder.Services.AddSingleton(_faults);
         _gateway = builder.Build();
         _gateway.MapGrpcService<Service>();
         await _gateway.StartAsync();
@@ -67,8 +116,16 @@ public sealed class GatewayClientTests : IAsyncLifetime
 
     private static LoadWindowRequest Request() => new() { Key = new WindowKey { Series = Wire.Series, Start = 10 } };
 
-    private sealed class Service(ModelGateway model) : CommitLog.CommitLogBase
+    private sealed class Faults
     {
+        internal Status? Status { get; set; }
+    }
+
+    private sealed class Service(ModelGateway model, Faults faults) : CommitLog.CommitLogBase
+    {
+        public override Task<CommitReply> Commit(CommitRequest request, ServerCallContext context) =>
+            faults.Status is { } status ? throw new RpcException(status) : Task.FromResult(new CommitReply());
+
         public override Task<WindowState> LoadWindow(LoadWindowRequest request, ServerCallContext context) => Task.FromResult(model.Load(request.Key));
     }
 }

@@ -51,6 +51,15 @@ public class NodeStateTests
     }
 
     [Fact]
+    public void A_second_agent_of_a_name_raises_one_alarm()
+    {
+        Admit(Admission(Open("s1", First, 0)), 0);
+
+        Assert.Contains("gpu-1", Assert.Single(Open("s2", Second, 1).OfType<NodeEffect.Alarm>()).Text, StringComparison.Ordinal);
+        Assert.Empty(Open("s3", Second, 2).OfType<NodeEffect.Alarm>());
+    }
+
+    [Fact]
     public void The_name_stays_with_its_instance_for_a_while_after_the_stream_ended()
     {
         Admit(Admission(Open("s1", First, 0)), 0);

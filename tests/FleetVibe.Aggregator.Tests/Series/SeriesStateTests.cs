@@ -3,6 +3,7 @@ using FleetVibe.Aggregator.Tests.Doubles;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 
 namespace FleetVibe.Aggregator.Tests.Series;
 
@@ -75,8 +76,8 @@ public class SeriesStateTests
     {
         StartWith("a");
         TickAt(W + 24);
-        Assert.DoesNotContain((Wire.Series, W), _gateway.Windows.Keys);
-        Assert.Contains((Wire.Series, W + 10), _gateway.Windows.Keys);
+        Assert.DoesNotContain((Wire.Series, WindowLevel._10S, W), _gateway.Windows.Keys);
+        Assert.Contains((Wire.Series, WindowLevel._10S, W + 10), _gateway.Windows.Keys);
     }
 
     [Fact]
@@ -198,9 +199,9 @@ public class SeriesStateTests
         _now = At(W + 24);
         Merge("a", 1, W + 10, 3);
         TickAt(W + 24.5);
-        var commit = _seen.OfType<SeriesEffect.Commit>().First(effect => effect.Start == W + 10);
+        var commit = _seen.OfType<SeriesEffect.Commit>().First(effect => effect.Window == WindowId.Base(W + 10));
         _holdsCommits = false;
-        _state.CommitFailed(W + 10, commit.Ticket, At(W + 200));
+        _state.CommitFailed(WindowId.Base(W + 10), commit.Ticket, At(W + 200));
         TickAt(W + 201);
         Assert.Equal(["a", "b"], Window(W + 10).ExpectedHosts);
         Assert.Single(Settled());
@@ -225,7 +226,7 @@ public class SeriesStateTests
         TickAt(W + 501);
         Assert.Equal(Fate.Late, Assert.Single(_seen.OfType<SeriesEffect.Refuse>()).Request.Fate);
         Assert.Empty(Settled());
-        Assert.DoesNotContain((Wire.Series, W + 100), _gateway.Windows.Keys);
+        Assert.DoesNotContain((Wire.Series, WindowLevel._10S, W + 100), _gateway.Windows.Keys);
     }
 
     [Fact]
@@ -263,7 +264,7 @@ public class SeriesStateTests
         var commit = Assert.Single(_seen.OfType<SeriesEffect.Commit>());
         _gateway.Commit(commit.Request);
         _holdsCommits = false;
-        _state.CommitFailed(W + 10, commit.Ticket, _now);
+        _state.CommitFailed(WindowId.Base(W + 10), commit.Ticket, _now);
         TickAt(W + 21);
         Assert.Empty(Settled());
         TickAt(W + 23);
@@ -349,6 +350,59 @@ public class SeriesStateTests
     }
 
     [Fact]
+    public void A_coalesced_contribution_goes_to_the_window_of_its_own_level_and_waits_for_nobody()
+    {
+        StartWith("a", "b");
+        const long Minute = 999_960;
+        Assert.Equal(Minute, WindowLevels.StartOf(WindowLevel._1M, W));
+        _now = At(W + 70);
+        Merge("a", 1, Minute, 3, WindowLevel._1M);
+        Merge("a", 2, Minute, 2);
+        TickAt(W + 71.1);
+
+        Assert.Equal(2, Settled().Count);
+        var coalesced = _gateway.Windows[(Wire.Series, WindowLevel._1M, Minute)];
+        Assert.Equal((3u, 1u, false), ((uint)coalesced.Totals.Requests, (uint)coalesced.Revision, coalesced.Final));
+        Assert.Equal(["a"], coalesced.ExpectedHosts);
+        Assert.Equal(2u, Window(Minute).Totals.Requests);
+        Assert.Equal(2u, Assert.Single(_state.TakeView(_now, all: true).Windows, window => window.Start == Minute).Totals.Requests);
+
+        TickAt(Minute + 60 + 60);
+        Assert.True(_gateway.Windows[(Wire.Series, WindowLevel._1M, Minute)].Final);
+        Merge("b", 1, Minute, 4, WindowLevel._1M);
+        TickAt(Minute + 60 + 62);
+        coalesced = _gateway.Windows[(Wire.Series, WindowLevel._1M, Minute)];
+        Assert.Equal((7u, 4u), ((uint)coalesced.Totals.Requests, (uint)coalesced.Backfilled));
+        Assert.Equal(["a", "b"], coalesced.ExpectedHosts);
+    }
+
+    [Fact]
+    public void No_larger_window_is_committed_to_which_nobody_contributed()
+    {
+        StartWith("a");
+        for (var t = 10; t <= 3700; t += 10)
+        {
+            TickAt(W + t);
+        }
+
+        Assert.All(_gateway.Windows.Keys, key => Assert.Equal(WindowLevel._10S, key.Level));
+    }
+
+    [Fact]
+    public void A_new_owner_makes_a_coalesced_window_final_and_expects_its_hosts_nowhere_else()
+    {
+        StartWith();
+        _now = At(W + 500);
+        Merge("gone", 1, 999_900, 3, WindowLevel._5M);
+        TickAt(W + 502);
+        _state = new SeriesState(Wire.Series, new SeriesRules());
+        _state.OpenWindowsLoaded(_gateway.LoadOpen(Wire.Series), _now);
+        TickAt(W + 600);
+
+        Assert.True(Assert.Single(_gateway.Windows).Value.Final);
+    }
+
+    [Fact]
     public void A_large_view_is_published_in_parts_that_fit_a_frame()
     {
         var view = new SeriesView { Series = Wire.Series };
@@ -374,9 +428,9 @@ public class SeriesStateTests
         _seen.Clear();
     }
 
-    private void Merge(string node, ulong seq, long start, int requests)
+    private void Merge(string node, ulong seq, long start, int requests, WindowLevel level = WindowLevel._10S)
     {
-        _state.Merge(Wire.Merge(node, seq, start, Wire.Totals(requests)), "session", _now);
+        _state.Merge(Wire.Merge(node, seq, start, Wire.Totals(requests), level: level), "session", _now);
         Run();
     }
 
@@ -387,7 +441,7 @@ public class SeriesStateTests
         Run();
     }
 
-    private WindowState Window(long start) => _gateway.Windows[(Wire.Series, start)];
+    private WindowState Window(long start) => _gateway.Windows[(Wire.Series, WindowLevel._10S, start)];
 
     private List<ContributionSettled> Settled() =>
         [.. _seen.OfType<SeriesEffect.Answer>().Select(answer => answer.Message).OfType<ContributionSettled>()];
@@ -408,10 +462,10 @@ public class SeriesStateTests
                 switch (effect)
                 {
                     case SeriesEffect.Load load:
-                        state.WindowLoaded(load.Start, load.Ticket, _gateway.Load(new WindowKey { Series = Wire.Series, Start = load.Start }), _now);
+                        state.WindowLoaded(load.Window, load.Ticket, _gateway.Load(load.Window.ToWire(Wire.Series)), _now);
                         break;
                     case SeriesEffect.Commit commit when !_holdsCommits:
-                        state.CommitAnswered(commit.Start, commit.Ticket, commit.Request, _gateway.Commit(commit.Request), _now);
+                        state.CommitAnswered(commit.Window, commit.Ticket, commit.Request, _gateway.Commit(commit.Request), _now);
                         break;
                     default:
                         break;

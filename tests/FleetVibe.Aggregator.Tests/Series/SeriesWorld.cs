@@ -3,6 +3,7 @@ using FleetVibe.Aggregator.Tests.Doubles;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 
 namespace FleetVibe.Aggregator.Tests.Series;
 
@@ -28,6 +29,7 @@ internal enum Mutant
 internal sealed class SeriesWorld
 {
     private static readonly string[] Hosts = ["a", "b", "c"];
+    private static readonly WindowLevel[] Levels = [WindowLevel._10S, WindowLevel._10S, WindowLevel._10S, WindowLevel._1M, WindowLevel._5M];
     private static readonly int[] Ages = [0, 0, 1, 1, 2, 7, 30];
 
     private readonly Random _random;
@@ -156,7 +158,7 @@ internal sealed class SeriesWorld
 
     // A window that fell below the horizon can become final no more; those of hosts without traffic go on for ever.
     private bool IsSettled(WindowState window) =>
-        window.Final || window.Key.Start + WindowClock.BaseSeconds <= _gateway.Horizon || window.Key.Start > _lastStart;
+        window.Final || window.Key.Start + WindowLevels.SecondsOf(window.Key.Level) <= _gateway.Horizon || window.Key.Start > _lastStart;
 
     private void Check()
     {
@@ -179,7 +181,8 @@ internal sealed class SeriesWorld
     private void Produce()
     {
         var host = Hosts[_random.Next(Hosts.Length)];
-        var start = WindowClock.StartOf(_now) - (10 * Ages[_random.Next(Ages.Length)]);
+        var level = Levels[_random.Next(Levels.Length)];
+        var start = WindowLevels.StartOf(level, WindowClock.StartOf(_now) - (10 * Ages[_random.Next(Ages.Length)]));
         var totals = Wire.Totals(_random.Next(4), seconds: 0.001 * (1 + _random.Next(5000)));
         if (Chance(0.3))
         {
@@ -187,7 +190,7 @@ internal sealed class SeriesWorld
             totals.Requests += 4;
         }
 
-        var message = Wire.Merge(host, ++_seq, start, totals);
+        var message = Wire.Merge(host, ++_seq, start, totals, level: level);
         var record = RecordKey.FromWire(message.Record);
         _truth[record] = (message, totals);
         _outstanding[record] = message;
@@ -220,12 +223,12 @@ internal sealed class SeriesWorld
                 Call(owner, state, () => _gateway.LoadOpen(Wire.Series), (s, reply) => s.OpenWindowsLoaded(reply, _now), s => s.OpenWindowsFailed(_now));
                 break;
             case SeriesEffect.Load load:
-                Call(owner, state, () => _gateway.Load(new WindowKey { Series = Wire.Series, Start = load.Start }),
-                    (s, window) => s.WindowLoaded(load.Start, load.Ticket, window, _now),
-                    s => s.WindowLoadFailed(load.Start, load.Ticket, _now));
+                Call(owner, state, () => _gateway.Load(load.Window.ToWire(Wire.Series)),
+                    (s, window) => s.WindowLoaded(load.Window, load.Ticket, window, _now),
+                    s => s.WindowLoadFailed(load.Window, load.Ticket, _now));
                 break;
             case SeriesEffect.Commit commit:
-                Call(owner, state, () => Commit(commit.Request), (s, reply) => Answered(s, commit, reply), s => s.CommitFailed(commit.Start, commit.Ticket, _now));
+                Call(owner, state, () => Commit(commit.Request), (s, reply) => Answered(s, commit, reply), s => s.CommitFailed(commit.Window, commit.Ticket, _now));
                 break;
             case SeriesEffect.Refuse refuse:
                 Call(owner, state, () => _gateway.Refuse(refuse.Request), (_, reply) => Send(() => Settle(RecordKey.FromWire(refuse.Request.Part.Record), reply.Fate)), _ => { });
@@ -245,7 +248,7 @@ internal sealed class SeriesWorld
 
     private CommitReply Commit(CommitRequest request)
     {
-        if (_mutant == Mutant.NoSet && _gateway.Windows.TryGetValue((Wire.Series, request.Key.Start), out var window) && window.Revision != request.BaseRevision)
+        if (_mutant == Mutant.NoSet && _gateway.Windows.TryGetValue((Wire.Series, request.Key.Level, request.Key.Start), out var window) && window.Revision != request.BaseRevision)
         {
             request.BaseRevision = window.Revision;
             return new CommitReply { Outcome = CommitReply.Types.Outcome.Lost };
@@ -262,7 +265,7 @@ internal sealed class SeriesWorld
             reply = _gateway.Commit(commit.Request);
         }
 
-        state.CommitAnswered(commit.Start, commit.Ticket, commit.Request, reply, _now);
+        state.CommitAnswered(commit.Window, commit.Ticket, commit.Request, reply, _now);
     }
 
     private void Settle(RecordKey record, Fate fate)

@@ -23,7 +23,8 @@ public class RecordSplitTests
     }
 
     [Theory]
-    [InlineData(WindowLevel._1M, 1020)]
+    [InlineData(WindowLevel._1M, 1010)]
+    [InlineData(WindowLevel._1H, 3660)]
     [InlineData((WindowLevel)9, 1000)]
     [InlineData(WindowLevel._10S, 1001)]
     [InlineData(WindowLevel._10S, -10)]
@@ -34,6 +35,19 @@ public class RecordSplitTests
         record.Content.Level = level;
         record.Content.Contributions.Add(new Contribution { Series = Other });
         Assert.All(RecordSplit.Split(record.Content), part => Assert.NotNull(part.Defect));
+    }
+
+    [Theory]
+    [InlineData(WindowLevel._1M, 1020)]
+    [InlineData(WindowLevel._5M, 1200)]
+    [InlineData(WindowLevel._1H, 3600)]
+    public void A_coalesced_record_contributes_to_the_window_of_its_level(WindowLevel level, long start)
+    {
+        var record = Wire.NewRecord(1, start, 3);
+        record.Content.Level = level;
+        var part = Assert.Single(RecordSplit.Split(record.Content));
+        Assert.Null(part.Defect);
+        Assert.Equal((level, start), (part.Key.Level, part.Key.Start));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using FleetVibe.Chaos.Campaigns;
+using FleetVibe.Chaos.Failover;
 using FleetVibe.Chaos.Fleet;
 using FleetVibe.Chaos.Reporting;
 using FleetVibe.Chaos.Schedule;
@@ -55,6 +56,7 @@ internal static class ChaosCommand
             seed, faults, nodes, pace, report, binary, kinds, keep,
         };
         command.Subcommands.Add(TableCommand.Create());
+        command.Subcommands.Add(FailoverCommand.Create());
         command.SetAction((result, cancellation) => RunAsync(
             () => new CampaignSettings(
                 result.GetValue(seed), result.GetValue(faults), result.GetValue(nodes), result.GetRequiredValue(kinds), TimeSpan.FromSeconds(result.GetValue(pace)),

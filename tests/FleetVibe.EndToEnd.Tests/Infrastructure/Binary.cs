@@ -35,17 +35,24 @@ internal sealed class Binary : IAsyncDisposable
 
     public static Binary Start(string name, params string[] arguments) => Start(name, new Dictionary<string, string>(), arguments);
 
-    public static Binary Start(string name, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    /// <summary>As <see cref="Start(string, string[])"/>, run by another program: a tracer.</summary>
+    public static Binary StartUnder(IReadOnlyList<string> runner, string name, params string[] arguments) =>
+        Start(runner, name, new Dictionary<string, string>(), arguments);
+
+    public static Binary Start(string name, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        Start([], name, environment, arguments);
+
+    private static Binary Start(IReadOnlyList<string> runner, string name, IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
+        string[] command = [.. runner, "dotnet", AssemblyPath];
+        var start = new ProcessStartInfo(command[0])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
             UseShellExecute = false,
         };
-        start.ArgumentList.Add(AssemblyPath);
-        foreach (var argument in arguments)
+        foreach (var argument in command.Skip(1).Concat(arguments))
         {
             start.ArgumentList.Add(argument);
         }

@@ -27,6 +27,21 @@ public sealed class NodePointTests
         Assert.Contains("gpu_util_percent=49.4", NodePoint.Render(point, "gpu-1", integerCompat: true, out _)!.Line, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_event_of_a_node_goes_out_at_its_own_moment()
+    {
+        var point = new Point
+        {
+            Measurement = "vibe_event",
+            TimestampNs = 1_700_000_012_345_678_900,
+            Tags = { new Tag { Key = "host", Value = "gpu-1" }, new Tag { Key = "kind", Value = "spool_lost" } },
+            Fields = { new Field { Key = "text", Text = "the spool was set aside" }, new Field { Key = "severity", Text = "error" } },
+        };
+        var line = NodePoint.Render(point, "gpu-1", integerCompat: false, out var fault);
+        Assert.Null(fault);
+        Assert.Equal("vibe_event,host=gpu-1,kind=spool_lost text=\"the spool was set aside\",severity=\"error\" 1700000012345678900", line!.Line);
+    }
+
     [Theory]
     [InlineData("vibe_fleet")]
     [InlineData("vibe_fleet_health")]

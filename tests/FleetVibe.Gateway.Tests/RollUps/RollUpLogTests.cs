@@ -224,6 +224,7 @@ public sealed class RollUpLogTests : IDisposable
         {
             db.Execute("DROP TABLE roll_ups");
             db.Execute("DROP TABLE roll_up_marks");
+            db.Execute("DROP TABLE revisions");
             return db.Execute("UPDATE meta SET schema_version = 1");
         });
 

@@ -1,7 +1,9 @@
 using CsCheck;
+using FleetVibe.Gateway.Tests.Postgres;
 using FleetVibe.Gateway.Tests.Store;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
+using FleetVibe.Tests.Postgres;
 using Google.Protobuf;
 using Outcome = FleetVibe.Protocol.V1.CommitReply.Types.Outcome;
 
@@ -12,7 +14,8 @@ namespace FleetVibe.Gateway.Tests.RollUps;
 /// in between. After every step nothing has shrunk (I6) and the horizon is not past a mark; at rest every roll-up is the merge of
 /// what was committed, to the byte (I11, P6).
 /// </summary>
-public sealed class RollUpModelTests
+[Collection(PostgresCollection.Name)]
+public sealed class RollUpModelTests(PostgresServer server)
 {
     private const long Hour = 1_699_999_200;
 
@@ -36,11 +39,16 @@ public sealed class RollUpModelTests
         (kind, window, level, series, seed) => new Step(kind, window, level, series, seed));
 
     [Fact]
-    public async Task Every_roll_up_is_the_merge_of_what_is_committed_whatever_the_order() =>
+    public Task Every_roll_up_is_the_merge_of_what_is_committed_whatever_the_order() => CheckAsync(null, 60);
+
+    [RequiresPostgresFact]
+    public Task Every_roll_up_is_the_merge_of_what_is_committed_whatever_the_order_on_postgres() => CheckAsync(server.Cluster, 5);
+
+    private static async Task CheckAsync(PostgresCluster? cluster, int iterations) =>
         await Steps.Array[10, 80].SampleAsync(
             async steps =>
             {
-                using var run = new Run();
+                using var run = new Run(cluster);
                 foreach (var step in steps)
                 {
                     await run.DoAsync(step);
@@ -49,7 +57,7 @@ public sealed class RollUpModelTests
 
                 await run.CheckAtRestAsync();
             },
-            iter: 60,
+            iter: iterations,
             threads: 1);
 
     private sealed record Truth(ulong Revision, SeriesTotals Totals, bool Final, ulong Backfilled, IReadOnlyList<string> Expected)
@@ -59,9 +67,9 @@ public sealed class RollUpModelTests
         internal List<int> Contributions { get; } = [];
     }
 
-    private sealed class Run : IDisposable
+    private sealed class Run(PostgresCluster? cluster) : IDisposable
     {
-        private readonly TestLog _test = new(s => s with { WindowRetention = TimeSpan.FromHours(3) }, now: Hour + 4000);
+        private readonly TestLog _test = new(s => s with { WindowRetention = TimeSpan.FromHours(3) }, now: Hour + 4000, cluster: cluster);
         private readonly Dictionary<WindowKey, Truth> _windows = [];
         private Dictionary<RollUpKey, CommittedWindow> _before = [];
         private long _horizon;
@@ -155,7 +163,7 @@ public sealed class RollUpModelTests
             Assert.True(rollUp.Final || key.Start < _horizon || inside.Exists(w => !w.Final));
             var line = await _test.Log.ReadAsync(db => db.Text(
                 "SELECT line FROM heads WHERE key = $1",
-                $"vibe_fleet,host=fleet,model=m,task={name},window={FleetPoint.NameOf(RollUpLevels.SecondsOf(key.Level))} {key.Start}000000000"));
+                $"vibe_fleet,host=fleet,model=m,task={name},window={FleetPoint.NameOf(WindowLevels.SecondsOf(key.Level))} {key.Start}000000000"));
             Assert.True(line is null ? key.Start < _horizon : line.Contains($" requests={merged.Requests}i,", StringComparison.Ordinal) && line.Contains($",revision={rollUp.Revision}i", StringComparison.Ordinal));
         }
 
@@ -203,7 +211,7 @@ public sealed class RollUpModelTests
             var numbers = _test.Log.ReadAsync(db => _windows.Keys.Select(k => k.Series).Distinct().ToDictionary(s => s.Task, s => WindowTable.FindSeries(db, s)!.Value)).Result;
             return _windows.Keys
                 .SelectMany(k => Enumerable.Range(1, 3).Select(l => (WindowLevel)l).Where(l => l >= k.Level)
-                    .Select(l => (numbers[k.Series.Task], l, RollUpLevels.StartOf(l, k.Start))))
+                    .Select(l => (numbers[k.Series.Task], l, WindowLevels.StartOf(l, k.Start))))
                 .Distinct();
         }
 
@@ -237,7 +245,7 @@ public sealed class RollUpModelTests
             {
                 Series = new SeriesKey { Model = "m", Task = $"t{step.Series}" },
                 Level = level,
-                Start = RollUpLevels.StartOf(level, Hour + Offsets[step.Window]),
+                Start = WindowLevels.StartOf(level, Hour + Offsets[step.Window]),
             };
         }
     }

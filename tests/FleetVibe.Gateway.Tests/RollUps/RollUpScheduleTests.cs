@@ -37,7 +37,7 @@ public sealed class RollUpScheduleTests
     [InlineData(WindowLevel._1H, 3590, 0, null)]
     public void Each_window_nests_in_the_next_larger_one(WindowLevel level, int moment, int start, WindowLevel? parent)
     {
-        var key = new RollUpKey(1, level, RollUpLevels.StartOf(level, Hour + moment));
+        var key = new RollUpKey(1, level, WindowLevels.StartOf(level, Hour + moment));
         Assert.Equal((Hour + start, parent), (key.Start, key.Parent?.Level));
         Assert.True(key.Parent is null || (key.Parent.Value.Start <= key.Start && key.End <= key.Parent.Value.End));
     }

@@ -1,5 +1,7 @@
 using CsCheck;
+using FleetVibe.Gateway.Tests.Postgres;
 using FleetVibe.Protocol.Mapping;
+using FleetVibe.Tests.Postgres;
 using Outcome = FleetVibe.Protocol.V1.CommitReply.Types.Outcome;
 
 namespace FleetVibe.Gateway.Tests.Store;
@@ -9,7 +11,8 @@ namespace FleetVibe.Gateway.Tests.Store;
 /// After every step: contributors only grow and revisions step by one (I1), a fate never changes (I2), windows and fates add up
 /// (I5), heads never fall and only heads are sent (I7).
 /// </summary>
-public sealed class CommitModelTests
+[Collection(PostgresCollection.Name)]
+public sealed class CommitModelTests(PostgresServer server)
 {
     private const int Nodes = 3;
     private const int Windows = 3;
@@ -41,18 +44,23 @@ public sealed class CommitModelTests
         (kind, owner, window, node, seq, seed) => new Step(kind, owner, window, node, seq, seed));
 
     [Fact]
-    public async Task The_log_agrees_with_a_log_in_memory_whatever_its_owners_do() =>
+    public Task The_log_agrees_with_a_log_in_memory_whatever_its_owners_do() => CheckAsync(null, 60);
+
+    [RequiresPostgresFact]
+    public Task The_log_agrees_with_a_log_in_memory_whatever_its_owners_do_on_postgres() => CheckAsync(server.Cluster, 5);
+
+    private static async Task CheckAsync(PostgresCluster? cluster, int iterations) =>
         await Steps.Array[10, 60].SampleAsync(
             async steps =>
             {
-                using var run = new Run();
+                using var run = new Run(cluster);
                 foreach (var step in steps)
                 {
                     await run.DoAsync(step);
                     await run.CheckAsync();
                 }
             },
-            iter: 60,
+            iter: iterations,
             threads: 1);
 
     private sealed class OracleWindow
@@ -62,9 +70,9 @@ public sealed class CommitModelTests
         internal readonly HashSet<(int Node, int Seq)> Contributors = [];
     }
 
-    private sealed class Run : IDisposable
+    private sealed class Run(PostgresCluster? cluster) : IDisposable
     {
-        private readonly TestLog _test = new();
+        private readonly TestLog _test = new(cluster: cluster);
         private readonly Dictionary<(int Node, int Seq), (Fate Fate, int Window)> _fates = [];
         private readonly OracleWindow[] _windows = [.. Enumerable.Range(0, Windows).Select(_ => new OracleWindow())];
         private readonly int[] _floors = new int[Nodes];

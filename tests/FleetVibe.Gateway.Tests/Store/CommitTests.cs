@@ -238,4 +238,18 @@ public sealed class CommitTests : IDisposable
         Assert.EndsWith($" {TestLog.Start}000000000", line.Line, StringComparison.Ordinal);
         Assert.Equal((2, 1, 0, 1, 0, 1), await _test.LedgerAsync());
     }
+
+    [Fact]
+    public async Task The_hosts_of_a_coalesced_window_are_not_those_that_a_series_expects_now()
+    {
+        await _test.CommitAsync(0, TestLog.Totals(1), TestLog.Part(1, 1));
+        var coalesced = _test.Request(0, TestLog.Totals(2), TestLog.Part(2, 2, node: "gone"));
+        coalesced.Key.Level = WindowLevel._1H;
+        coalesced.Key.Start = WindowLevels.StartOf(WindowLevel._1H, TestLog.Start + 3600);
+        Assert.Equal(CommitReply.Types.Outcome.Committed, (await _test.CommitAsync(coalesced)).Outcome);
+
+        var open = await _test.Log.LoadOpenWindowsAsync(TestLog.Series);
+        Assert.Equal(["gpu-1"], open.ExpectedHosts);
+        Assert.Equal([WindowLevel._10S, WindowLevel._1H], open.Windows.Select(window => window.Key.Level));
+    }
 }

@@ -160,7 +160,7 @@ public sealed class DurabilityTests : IDisposable
     {
         _ = _test.Log;
         var error = Assert.Throws<StoreUnusableException>(
-            () => new SqliteCommitLog(_test.Settings, _test.Clock, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
+            () => DatabaseCommitLog.Open(_test.Settings, _test.Clock, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
         Assert.Contains(_test.Folder, error.Message, StringComparison.Ordinal);
     }
 

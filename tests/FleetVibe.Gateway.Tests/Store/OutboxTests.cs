@@ -30,6 +30,22 @@ public sealed class OutboxTests : IDisposable
     }
 
     [Fact]
+    public async Task The_late_end_of_one_attempt_does_not_end_another()
+    {
+        await _test.AdmitAsync();
+        await _test.PutAsync(1, TestLog.NodePoint());
+        var stopped = await _test.BeginAsync();
+        await _test.Log.ReleaseExpiredAsync(stopped!.ExpiresAt);
+        var other = await _test.BeginAsync();
+
+        await _test.Log.EndAttemptAsync(stopped.Attempt, AttemptEnd.Delivered, []);
+
+        Assert.NotEqual(stopped.Attempt, other!.Attempt);
+        Assert.Equal((1, 1, 0, 0, 0, 1), await _test.LedgerAsync());
+        Assert.Null(await _test.BeginAsync());
+    }
+
+    [Fact]
     public async Task A_204_marks_the_revision_that_was_sent_and_the_newer_head_goes_next()
     {
         await _test.AdmitAsync();
@@ -185,7 +201,7 @@ public sealed class OutboxTests : IDisposable
 
         var own = (await _test.BeginAsync())!.Lines.Single(l => l.Key.StartsWith("vibe_fleetvibe", StringComparison.Ordinal));
         Assert.Equal(
-            "vibe_fleetvibe,host=gw,role=gateway committed=3i,late=0i,future=0i,undecodable=0i,backfilled=0i,duplicates=0i,commits=1i,lost_swaps=0i,"
+            "vibe_fleetvibe,host=gw,role=gateway committed=3i,late=0i,future=0i,undecodable=0i,backfilled=0i,duplicates=0i,commits=1i,lost_swaps=0i,commits_lost=0i,"
             + $"produced=2i,queued=2i,delivered=0i,superseded=0i,dead_lettered=0i {TestLog.Start}000000000",
             own.Line);
     }

@@ -1,6 +1,7 @@
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.Transport;
+using FleetVibe.Tests.Postgres;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -12,9 +13,10 @@ internal sealed class TestLog : IDisposable
     internal const long Start = 1_700_000_010;
 
     private readonly string _root = Path.Combine(Path.GetTempPath(), "fleetvibe-gateway-" + Guid.NewGuid().ToString("N"));
-    private SqliteCommitLog? _log;
+    private DatabaseCommitLog? _log;
 
-    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14)
+    /// <param name="cluster">Null: the log is a file.</param>
+    internal TestLog(Func<GatewaySettings, GatewaySettings>? configure = null, long now = Start + 14, PostgresCluster? cluster = null, string? schema = null)
     {
         Clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(now));
         var settings = new GatewaySettings
@@ -23,6 +25,14 @@ internal sealed class TestLog : IDisposable
             DataDirectory = _root,
             Telegraf = new TelegrafSettings { Url = new Uri("http://127.0.0.1:1") },
         };
+        if (cluster is not null)
+        {
+            Directory.CreateDirectory(_root);
+            var file = Path.Combine(_root, "connection");
+            File.WriteAllText(file, cluster.ConnectionString(schema ?? cluster.NewSchema()) + "\n");
+            settings = settings with { Postgres = new PostgresSettings(file) };
+        }
+
         Settings = configure?.Invoke(settings) ?? settings;
     }
 
@@ -32,7 +42,7 @@ internal sealed class TestLog : IDisposable
 
     internal string Folder => _root;
 
-    internal SqliteCommitLog Log => _log ??= new SqliteCommitLog(Settings, Clock, NullLogger.Instance);
+    internal DatabaseCommitLog Log => _log ??= DatabaseCommitLog.Open(Settings, Clock, NullLogger.Instance);
 
     /// <summary>Makes roll-ups until none is due.</summary>
     internal async Task RollUpAsync()
@@ -42,12 +52,20 @@ internal sealed class TestLog : IDisposable
         }
     }
 
-    internal SqliteCommitLog Reopen()
+    internal DatabaseCommitLog Reopen()
+    {
+        Close();
+        return Log;
+    }
+
+    internal void Close()
     {
         _log?.Dispose();
         _log = null;
-        return Log;
     }
+
+    /// <summary>Another gateway on the same PostgreSQL.</summary>
+    internal DatabaseCommitLog OpenAnother() => DatabaseCommitLog.Open(Settings, Clock, NullLogger.Instance);
 
     public void Dispose()
     {

@@ -40,6 +40,16 @@ public class LedgerBalanceTests
     }
 
     [Fact]
+    public void What_a_full_spool_dropped_is_a_part_of_what_was_seen()
+    {
+        var agent = Agent(100, 0, 0, 90);
+        agent.DroppedSpoolFull = 10;
+        Assert.Equal(BalanceState.Balanced, Judge(Account(agent, 90)).State);
+        agent.DroppedSpoolFull = 9;
+        Assert.Equal(BalanceState.Broken, Judge(Account(agent, 90)).State);
+    }
+
+    [Fact]
     public void Sides_that_were_read_at_different_moments_break_nothing_until_a_later_reading_agrees()
     {
         // The agent's heartbeat is newer than the gateway's status.

@@ -36,7 +36,13 @@ public class MistakeTests
     [InlineData("[[agent.sources]]\nkind = \"vllm\"\n[aggregator]\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"",
         "fleetvibe.toml:1:1: error: [[agent.sources]] of kind vllm needs endpoint, e.g. endpoint = \"https://127.0.0.1:8000/metrics\"")]
     [InlineData("[gateway]\nstore = \"postgres\"\nlisten = \"127.0.0.1:0\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"",
-        "fleetvibe.toml:2:9: error: store = \"postgres\" is not there yet: write store = \"sqlite\"")]
+        "fleetvibe.toml:2:9: error: store = \"postgres\" needs connection_file: a file that holds the connection string")]
+    [InlineData("[gateway]\nconnection_file = \"/x\"\nlisten = \"127.0.0.1:0\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"",
+        "fleetvibe.toml:2:19: error: connection_file belongs to store postgres, not to sqlite: take it out, or change the store")]
+    [InlineData("[gateway]\nstore = \"postgres\"\nconnection_file = \"/x\"\nstore_max_bytes = \"1GiB\"\nlisten = \"127.0.0.1:0\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"",
+        "fleetvibe.toml:4:19: error: store_max_bytes belongs to store sqlite, not to postgres: take it out, or change the store")]
+    [InlineData("[gateway]\nstore = \"postgre\"\nlisten = \"127.0.0.1:0\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"",
+        "fleetvibe.toml:2:9: error: store = \"postgre\" is no store that is known: did you mean \"postgres\"? valid are sqlite, postgres")]
     [InlineData("[gateway]\nlisten = \"127.0.0.1:0\"", "fleetvibe.toml:1:1: error: [gateway] needs [gateway.telegraf] with url, e.g. url = \"http://127.0.0.1:8187\"")]
     [InlineData("[gateway]\nlisten = \"127.0.0.1:0\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:1\"\ndialect = \"influx\"",
         "fleetvibe.toml:5:11: error: dialect = \"influx\" is no dialect that is known: valid are influxdb_v2, influxdb_v1, http_listener_v2")]

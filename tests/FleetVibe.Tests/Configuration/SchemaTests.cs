@@ -29,7 +29,7 @@ public class SchemaTests
     {
         if (path == "gateway" && name == "store")
         {
-            return; // One valid value only: there is nothing to change.
+            return; // The other store needs another key beside it; MistakeTests have both.
         }
 
         var key = ConfigurationSchema.Root.Walk().First(s => s.Path == path).Section.Key(name)!;
@@ -68,7 +68,7 @@ public class SchemaTests
     {
         var samples = Directory.GetFiles(Path.Combine(Root, "deploy"), "*.toml");
 
-        Assert.Equal(["agent.toml", "aggregator.toml", "all-in-one.toml", "gateway.toml"], samples.Select(s => Path.GetFileName(s)!).Order());
+        Assert.Equal(["agent.toml", "aggregator.toml", "all-in-one.toml", "gateway-postgres.toml", "gateway.toml"], samples.Select(s => Path.GetFileName(s)!).Order());
         foreach (var sample in samples)
         {
             var loaded = ConfigurationLoader.LoadFile(sample, new LoadingOptions { CheckFiles = false, MachineName = "node-a", Environment = new Dictionary<string, string>() });
@@ -99,7 +99,7 @@ public class SchemaTests
             "inputs.vibe_thinker" => Agent + "[[inputs.vibe_thinker]]\nendpoint = \"https://127.0.0.1:1\"\n",
             "aggregator" => Aggregator,
             "aggregator.cluster" => Aggregator + "[aggregator.cluster]\nadvertise = \"x:1\"\nseeds = [\"x:1\"]\ncert_file = \"/c\"\nca_file = \"/d\"\n",
-            "gateway" => Telegraf + "[gateway]\n" + Server,
+            "gateway" => Telegraf + "[gateway]\n" + Server + (only == GatewaySchema.Postgres ? "store = \"postgres\"\nconnection_file = \"/c\"\n" : ""),
             "gateway.telegraf" => "[gateway]\n" + Server + Telegraf
                 + (only is null ? "" : $"dialect = \"{only}\"\n")
                 + (only == GatewaySchema.V1 ? "username = \"u\"\npassword_file = \"/p\"\n" : ""),

@@ -40,6 +40,26 @@ public class ExplainTests
     }
 
     [Fact]
+    public void Each_revision_says_when_it_came_and_what_it_added()
+    {
+        var reply = Window(final: true);
+        reply.Window.History.Add(new WindowRevision
+        {
+            Revision = 1, AtUnixMs = (Start + 14) * 1000, AddedHosts = { "gpu-node-01", "gpu-node-02", "gpu-node-03" }, AddedRecords = 3, Requests = 38, Expected = 3,
+        });
+        reply.Window.History.Add(new WindowRevision { Revision = 2, AtUnixMs = (Start + 75) * 1000 + 250, AddedRecords = 0, Requests = 38, Expected = 2 });
+
+        var text = Text(reply);
+
+        Assert.Contains(
+            """
+            revision     committed  records  requests  expected                           added hosts
+            1         08:00:14.000       +3        38         3  gpu-node-01, gpu-node-02 and 1 more
+            2         08:01:15.250       +0        38         2                                  none
+            """.ReplaceLineEndings("\n"), text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_window_without_a_request_has_no_percentile()
     {
         var reply = Window(final: true);

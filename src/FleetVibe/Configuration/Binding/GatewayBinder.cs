@@ -8,25 +8,40 @@ namespace FleetVibe.Configuration.Binding;
 internal static class GatewayBinder
 {
     public static GatewaySettings Bind(
-        SectionValues section, SectionValues telegraf, SectionReader reader, string node, string dataDirectory, bool onlyLocalPeers) => new()
+        SectionValues section, SectionValues telegraf, SectionReader reader, string node, string dataDirectory, bool onlyLocalPeers)
+    {
+        var store = section.Find<string>("store");
+        RequireOnlyFor(section, "store", store, reader.Findings);
+        if (store == GatewaySchema.Postgres && !section.IsWritten("connection_file"))
+        {
+            reader.Findings.Error(section.OriginOf("store"), "store = \"postgres\" needs connection_file: a file that holds the connection string");
+        }
+
+        return new GatewaySettings
         {
             Name = node,
             Listen = RoleBinders.ListenOrLocal(section, reader, onlyLocalPeers),
             DataDirectory = dataDirectory,
+            Postgres = store == GatewaySchema.Postgres ? section.Find<PostgresSettings>("connection_file") : null,
             Telegraf = Telegraf(telegraf, reader.Findings),
             WindowRetention = section.Find<TimeSpan>("window_retention"),
             StoreMaxBytes = section.Find<long>("store_max_bytes"),
             IntegerCompat = section.Find<bool>("integer_compat"),
         };
+    }
+
+    private static void RequireOnlyFor(SectionValues section, string choice, string? chosen, Findings findings)
+    {
+        foreach (var key in section.Spec.Keys.Where(k => chosen is not null && section.IsWritten(k.Name) && k.OnlyFor.Count > 0 && !k.OnlyFor.Contains(chosen)))
+        {
+            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to {choice} {string.Join(", ", key.OnlyFor)}, not to {chosen}: take it out, or change the {choice}");
+        }
+    }
 
     private static TelegrafSettings Telegraf(SectionValues section, Findings findings)
     {
         var dialect = section.Find<string>("dialect");
-        foreach (var key in section.Spec.Keys.Where(k => dialect is not null && section.IsWritten(k.Name) && k.OnlyFor.Count > 0 && !k.OnlyFor.Contains(dialect)))
-        {
-            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to dialect {string.Join(", ", key.OnlyFor)}, not to {dialect}: take it out, or change the dialect");
-        }
-
+        RequireOnlyFor(section, "dialect", dialect, findings);
         if (section.IsWritten("token") && section.IsWritten("token_file"))
         {
             findings.Error(section.OriginOf("token"), $"{section.Header} has both token and token_file: keep token_file");

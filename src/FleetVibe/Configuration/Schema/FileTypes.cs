@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using FleetVibe.Gateway;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Configuration.Schema;
@@ -105,8 +106,35 @@ internal sealed record TokenFileType(string Sample) : KeyType("a file that holds
             return ParsedValue.Bad("holds no usable token: one line of printable ASCII is needed");
         }
 
-        var open = !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.OtherRead) != 0;
-        return new ParsedValue(token, Warning: open ? $"can be read by every user of this machine: chmod o-r {path}" : null);
+        return new ParsedValue(token, Warning: OpenToAll(path));
+    }
+
+    internal static string? OpenToAll(string path) => !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.OtherRead) != 0
+        ? $"can be read by every user of this machine: chmod o-r {path}"
+        : null;
+}
+
+/// <summary>A file that holds the connection string of a PostgreSQL, a secret; read again at each connection.</summary>
+internal sealed record ConnectionFileType(string Sample) : KeyType("a file that holds a connection string", $"\"{Sample}\"")
+{
+    public override string Show(object value) => $"\"{((PostgresSettings)value).ConnectionFile}\"";
+
+    protected override ParsedValue Parse(string text, ReadingContext context)
+    {
+        var settings = new PostgresSettings(PathType.Resolve(text, context));
+        if (!context.CheckFiles)
+        {
+            return new ParsedValue(settings);
+        }
+
+        if (PemFileType.FileProblem(settings.ConnectionFile) is { } problem)
+        {
+            return ParsedValue.Bad(problem);
+        }
+
+        return settings.IsSound()
+            ? new ParsedValue(settings, Warning: TokenFileType.OpenToAll(settings.ConnectionFile))
+            : ParsedValue.Bad("holds no connection string: one line such as Host=db;Username=fleetvibe;Password=...;Database=fleetvibe is needed");
     }
 }
 

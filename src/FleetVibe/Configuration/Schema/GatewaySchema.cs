@@ -6,15 +6,19 @@ internal static class GatewaySchema
     public const string V1 = "influxdb_v1";
     public const string Listener = "http_listener_v2";
 
+    public const string Sqlite = "sqlite";
+    public const string Postgres = "postgres";
+
     public static SectionSpec Gateway { get; } = new("gateway", "The durable end: commit log, roll-ups and delivery to Telegraf.")
     {
         Keys =
         [
             .. ConfigurationSchema.ListenKeys(":7073", "gateway", "aggregators"),
             new KeySpec("insecure", new BooleanType(), "Allows plain http and a missing token off loopback.") { Default = "false" },
-            new KeySpec("store", new ChoiceType("store", ["sqlite"], "sqlite") { NotYet = new Dictionary<string, string> { ["postgres"] = "write store = \"sqlite\"" } }, "Kind of the commit log. PostgreSQL is not there yet.") { Default = "sqlite" },
+            new KeySpec("store", new ChoiceType("store", [Sqlite, Postgres], Postgres), "Where the commit log is kept: a file in data_dir, or PostgreSQL, which several gateways may share.") { Default = Sqlite },
+            new KeySpec("connection_file", new ConnectionFileType("/etc/fleetvibe/postgres.connection"), "A file with the connection string on one line, such as Host=db;Username=fleetvibe;Password=...;Database=fleetvibe.") { OnlyFor = [Postgres] },
             new KeySpec("window_retention", new DurationType("1h", "30d", "\"48h\""), "Older requests are refused as late, and counted.") { Default = "72h" },
-            new KeySpec("store_max_bytes", new SizeType("64MiB", "16TiB", "\"40GiB\""), "Limit of the commit log with its outbox.") { Default = "20GiB" },
+            new KeySpec("store_max_bytes", new SizeType("64MiB", "16TiB", "\"40GiB\""), "Limit of the commit log with its outbox. On PostgreSQL the server's disk is the limit.") { Default = "20GiB", OnlyFor = [Sqlite] },
             new KeySpec("integer_compat", new BooleanType(), "Writes response_time_ms and gpu_util_percent of vibe_model as integers, for a database that has them so.") { Default = "false" },
         ],
         Sections = [Telegraf],

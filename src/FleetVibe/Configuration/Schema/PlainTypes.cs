@@ -91,9 +91,6 @@ internal sealed record SizeType(string Min, string Max, string Sample) : KeyType
 /// <summary>One of a few words, each with what it stands for.</summary>
 internal sealed record ChoiceType(string What, IReadOnlyList<string> Words, string Sample) : KeyType($"one of {string.Join(", ", Words)}", $"\"{Sample}\"")
 {
-    /// <summary>Words that are understood but not served yet, with what to do instead.</summary>
-    public IReadOnlyDictionary<string, string> NotYet { get; init; } = new Dictionary<string, string>();
-
     public override IReadOnlyList<string> Choices => Words;
 
     protected override ParsedValue Parse(string text, ReadingContext context)
@@ -101,11 +98,6 @@ internal sealed record ChoiceType(string What, IReadOnlyList<string> Words, stri
         if (Words.Contains(text, StringComparer.Ordinal))
         {
             return new ParsedValue(text);
-        }
-
-        if (NotYet.TryGetValue(text, out var instead))
-        {
-            return ParsedValue.Bad($"is not there yet: {instead}");
         }
 
         var nearest = Suggestions.Nearest(text, Words);

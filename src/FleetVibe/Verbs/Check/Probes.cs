@@ -2,6 +2,7 @@ using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Probing;
 using FleetVibe.Configuration;
 using FleetVibe.Gateway.Delivery;
+using FleetVibe.Gateway.Store;
 using FleetVibe.Protocol.Transport;
 using FleetVibe.Protocol.V1;
 using Grpc.Core;
@@ -16,7 +17,7 @@ internal sealed class Probes(FleetVibeSettings settings, TimeProvider time)
     public async Task<IReadOnlyList<ProbeResult>> RunAsync(CancellationToken cancellationToken)
     {
         List<Task<ProbeResult>> probes = [];
-        if (settings.Agent is not null || settings.Gateway is not null)
+        if (settings.Agent is not null || settings.Gateway is { Postgres: null })
         {
             probes.Add(Task.FromResult(DataDirectory(settings.DataDirectory)));
         }
@@ -35,6 +36,10 @@ internal sealed class Probes(FleetVibeSettings settings, TimeProvider time)
         if (settings.Gateway is { } gateway)
         {
             probes.Add(TelegrafAsync(gateway.Telegraf, cancellationToken));
+            if (gateway.Postgres is { } postgres)
+            {
+                probes.Add(PostgresAsync(postgres));
+            }
         }
 
         return await Task.WhenAll(probes);
@@ -106,6 +111,12 @@ internal sealed class Probes(FleetVibeSettings settings, TimeProvider time)
     {
         var found = await TelegrafProbe.ProbeAsync(telegraf, time, cancellationToken);
         return new ProbeResult("telegraf", ProbeResult.Place(telegraf.Url), found.Ok, found.Text);
+    }
+
+    private static async Task<ProbeResult> PostgresAsync(Gateway.PostgresSettings postgres)
+    {
+        var (ok, text) = await PostgresProbe.ProbeAsync(postgres);
+        return new ProbeResult("postgres", postgres.ConnectionFile, ok, text);
     }
 
     private DateTime Deadline() => (time.GetUtcNow() + AnswerWithin).UtcDateTime;

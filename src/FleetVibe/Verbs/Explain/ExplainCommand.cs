@@ -30,6 +30,22 @@ internal static class ExplainCommand
                 return default;
             },
         };
+        var level = new Option<WindowLevel>("--level")
+        {
+            Description = "Length of the window: 10s, 1m, 5m or 1h. Above 10s only what an agent coalesced is committed; the roll-up beside it holds the rest too.",
+            HelpName = "LENGTH",
+            DefaultValueFactory = _ => WindowLevel._10S,
+            CustomParser = result =>
+            {
+                if (LevelText.TryParse(result.Tokens[0].Value, out var found))
+                {
+                    return found;
+                }
+
+                result.AddError($"--level: \"{result.Tokens[0].Value}\" is no window length: write 10s, 1m, 5m or 1h");
+                return default;
+            },
+        };
         var command = new Command("explain", "Shows one committed window of a running fleet: who is in it, who is missing, what was refused, and its figures.\n\n"
             + "Exit codes: 0 shown; 1 nothing is committed of it; 2 the command line is wrong; 3 no answer.");
         aggregator.AddTo(command);
@@ -37,6 +53,7 @@ internal static class ExplainCommand
         command.Options.Add(task);
         command.Options.Add(variant);
         command.Options.Add(window);
+        command.Options.Add(level);
         command.SetAction(async (result, cancellation) =>
         {
             if (aggregator.Peer(result, out var problem) is not { } peer)
@@ -45,7 +62,7 @@ internal static class ExplainCommand
                 return ExitCodes.Usage;
             }
 
-            var question = new WindowQuestion(result.GetRequiredValue(model), result.GetValue(task), result.GetValue(variant), result.GetRequiredValue(window));
+            var question = new WindowQuestion(result.GetRequiredValue(model), result.GetValue(task), result.GetValue(variant), result.GetRequiredValue(window), result.GetValue(level));
             return await AggregatorCall.RunAsync(peer, Console.Error, client => AnswerAsync(client, question, TimeProvider.System, Console.Out, Console.Error, cancellation));
         });
         return command;
@@ -68,7 +85,7 @@ internal static class ExplainCommand
 
         try
         {
-            var request = new ExplainWindowRequest { Series = series, Level = WindowLevel._10S, At = question.At.ToUnixTimeSeconds() };
+            var request = new ExplainWindowRequest { Series = series, Level = question.Level, At = question.At.ToUnixTimeSeconds() };
             WindowText.Write(output, await client.ExplainWindowAsync(request, AggregatorCall.Options(time, cancellation)));
             return ExitCodes.Ok;
         }

@@ -5,7 +5,7 @@ namespace FleetVibe.Verbs.Explain;
 /// <summary>Which window is asked for. Pure.</summary>
 /// <param name="Task">Null where it may be any.</param>
 /// <param name="Variant">Null where it may be any, or none.</param>
-internal sealed record WindowQuestion(string Model, string? Task, string? Variant, DateTimeOffset At)
+internal sealed record WindowQuestion(string Model, string? Task, string? Variant, DateTimeOffset At, WindowLevel Level = WindowLevel._10S)
 {
     /// <summary>The series where it is named in full; else it has to be found among those that the fleet knows.</summary>
     public SeriesKey? Named => Task is null ? null : new SeriesKey { Model = Model, Task = Task, Variant = Variant ?? "" };

@@ -4,6 +4,7 @@ using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Distribution = FleetVibe.Metrics.Histograms.Distribution;
 
 namespace FleetVibe.Verbs.Explain;
@@ -12,6 +13,7 @@ namespace FleetVibe.Verbs.Explain;
 internal static class WindowText
 {
     private const int Indent = 13;
+    private const int MostHostsNamed = 2;
     private static readonly (string Name, int PerMille)[] Percentiles = [("p50", 500), ("p90", 900), ("p95", 950), ("p99", 990), ("p99.9", 999)];
 
     /// <exception cref="InvalidDataException">The totals contradict themselves.</exception>
@@ -23,7 +25,7 @@ internal static class WindowText
         output.WriteLine();
         Line(output, "window", $"{Begin(window):yyyy-MM-dd HH:mm:ss} to {End(window):HH:mm:ss} UTC (starts at unix {window.Key.Start})");
         Line(output, "state", $"{(window.Final ? "final: no more is expected" : "not final: more may come")}");
-        Line(output, "revision", $"{window.Revision} (the log keeps the newest only, so what earlier ones held cannot be shown)");
+        Line(output, "revision", $"{window.Revision}");
         Line(output, "requests", $"{totals.Requests}: {totals.Errors} with an error, {totals.LengthLimited} cut off at the token limit, {totals.WideRequests} from wide scrapes");
         Line(output, "back-filled", $"{window.Backfilled} of them came after the window was final");
         Line(output, "tokens", $"{totals.InputTokens} in, {totals.OutputTokens} out");
@@ -32,6 +34,7 @@ internal static class WindowText
         output.WriteLine();
         Write(output, "response time", totals.ResponseTime);
         Write(output, "time to first token", totals.Ttft);
+        WriteHistory(output, window);
         WriteParts(output, window, totals);
         WrappedText.Write(output, "", Meaning(reply, totals));
     }
@@ -56,7 +59,7 @@ internal static class WindowText
         var outlook = window.Final
             ? reply.MissingHosts.Count == 0 ? "; it is final" : "; it is final, and what a missing node still sends is back-filled"
             : "; it is not final, so its figures may still grow";
-        return $"In these {SecondsOf(window.Key.Level)} seconds {served}{latency}; {nodes}{lost}{outlook}.";
+        return $"In these {WindowLevels.SecondsOf(window.Key.Level)} seconds {served}{latency}; {nodes}{lost}{outlook}.";
     }
 
     private static void Write(TextWriter output, string what, Distribution values)
@@ -86,6 +89,25 @@ internal static class WindowText
 
         output.WriteLine();
     }
+
+    // Revisions from before the log kept them are not there.
+    private static void WriteHistory(TextWriter output, WindowState window)
+    {
+        if (window.History.Count == 0)
+        {
+            return;
+        }
+
+        Table(output, ["revision", "committed", "records", "requests", "expected", "added hosts"], window.History.Select(r => new[]
+        {
+            Text(r.Revision), $"{DateTimeOffset.FromUnixTimeMilliseconds(r.AtUnixMs).UtcDateTime:HH:mm:ss.fff}", $"+{Text(r.AddedRecords)}",
+            Text(r.Requests), Text(r.Expected), HostsOf(r),
+        }));
+    }
+
+    private static string HostsOf(WindowRevision revision) => revision.AddedHosts.Count > MostHostsNamed
+        ? $"{string.Join(", ", revision.AddedHosts.Take(MostHostsNamed))} and {revision.AddedHosts.Count - MostHostsNamed} more"
+        : revision.AddedHosts.Count == 0 ? "none" : string.Join(", ", revision.AddedHosts);
 
     private static void WriteParts(TextWriter output, WindowState window, SeriesTotals totals)
     {
@@ -150,17 +172,9 @@ internal static class WindowText
         _ => "unknown",
     };
 
-    private static int SecondsOf(WindowLevel level) => level switch
-    {
-        WindowLevel._1M => 60,
-        WindowLevel._5M => 300,
-        WindowLevel._1H => 3600,
-        _ => WindowClock.BaseSeconds,
-    };
-
     private static DateTime Begin(WindowState window) => DateTimeOffset.FromUnixTimeSeconds(window.Key.Start).UtcDateTime;
 
-    private static DateTime End(WindowState window) => Begin(window).AddSeconds(SecondsOf(window.Key.Level));
+    private static DateTime End(WindowState window) => WindowLevels.EndOf(window.Key.Level, window.Key.Start).UtcDateTime;
 
     private static string Names(Google.Protobuf.Collections.RepeatedField<string> hosts) => hosts.Count == 0 ? "none" : $"{hosts.Count}: {string.Join(", ", hosts)}";
 

@@ -61,6 +61,9 @@ internal sealed record FleetLedger(string Aggregator, DateTimeOffset At, IReadOn
             sum.AckedLate += agent.AckedLate;
             sum.AckedFuture += agent.AckedFuture;
             sum.AckedUndecodable += agent.AckedUndecodable;
+            sum.DroppedSpoolFull += agent.DroppedSpoolFull;
+            sum.NodePointsCoalesced += agent.NodePointsCoalesced;
+            sum.RecordsCoalesced += agent.RecordsCoalesced;
         }
 
         return sum;

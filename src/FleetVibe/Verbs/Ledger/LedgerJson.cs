@@ -64,6 +64,7 @@ internal static class LedgerJson
     private static object? Agent(AgentLedger? a) => a is null ? null : new
     {
         a.Seen, a.Open, a.Spooled, Committed = a.AckedCommitted, Late = a.AckedLate, Future = a.AckedFuture, Undecodable = a.AckedUndecodable,
+        a.DroppedSpoolFull, a.NodePointsCoalesced, a.RecordsCoalesced,
     };
 
     private static object? Gateway(NodeCommitted? g) => g is null ? null : new { g.Committed, g.Late, g.Future, g.Undecodable };

@@ -15,16 +15,17 @@ internal sealed record LedgerRow(string Name, long? Served, AgentLedger? Agent, 
 internal static class LedgerTable
 {
     public const string Identity = "requests: seen = open + spooled + committed + late + future + undec(odable)";
+    private const string Dropped = "dropped: a part of seen that is lost for good, because a spool was full";
     private const int LongestName = 20;
     private const string Unknown = "?";
     private const string AtGateway = "at gateway";
 
     public static void Write(TextWriter output, IReadOnlyList<LedgerRow> rows)
     {
-        var served = rows.Any(r => r.Served is not null);
-        string[] names = [.. served ? ["served"] : Array.Empty<string>(), "seen", "open", "spooled", "committed", "late", "future", "undec."];
+        var (served, dropped) = (rows.Any(r => r.Served is not null), rows.Any(r => r.Agent is { DroppedSpoolFull: > 0 }));
+        string[] names = [.. served ? ["served"] : Array.Empty<string>(), "seen", "open", "spooled", .. dropped ? ["dropped"] : Array.Empty<string>(), "committed", "late", "future", "undec."];
         var own = names.Length - 4;
-        var agents = rows.Select(r => Agent(r, served)).ToList();
+        var agents = rows.Select(r => Agent(r, served, dropped)).ToList();
         var gateways = rows.Select(r => Gateway(r.Gateway)).ToList();
         var widths = names.Select((name, i) => agents.Select(a => a[i]).Concat(i < own ? [] : gateways.Select(g => g[i - own])).Append(name).Max(cell => cell.Length)).ToArray();
         var nameWidth = Math.Max(8, rows.Max(r => Short(r.Name).Length));
@@ -38,6 +39,11 @@ internal static class LedgerTable
             output.WriteLine(Short(rows[i].Name).PadRight(nameWidth) + Cells(agents[i], widths));
             output.WriteLine($"  {rows[i].Verdict}".PadRight(left - AtGateway.Length) + AtGateway + Cells(gateways[i], widths[own..]));
         }
+
+        if (dropped)
+        {
+            output.WriteLine(Dropped);
+        }
     }
 
     public static string Word(Balance balance) => balance.State switch
@@ -50,11 +56,11 @@ internal static class LedgerTable
 
     private static string Cells(string[] cells, int[] widths) => string.Concat(cells.Select((cell, i) => cell.PadLeft(widths[i] + 2)));
 
-    private static string[] Agent(LedgerRow row, bool served)
+    private static string[] Agent(LedgerRow row, bool served, bool dropped)
     {
         string[] counts = row.Agent is { } a
-            ? [Text(a.Seen), Text(a.Open), Text(a.Spooled), Text(a.AckedCommitted), Text(a.AckedLate), Text(a.AckedFuture), Text(a.AckedUndecodable)]
-            : [.. Enumerable.Repeat(Unknown, 7)];
+            ? [Text(a.Seen), Text(a.Open), Text(a.Spooled), .. dropped ? [Text(a.DroppedSpoolFull)] : Array.Empty<string>(), Text(a.AckedCommitted), Text(a.AckedLate), Text(a.AckedFuture), Text(a.AckedUndecodable)]
+            : [.. Enumerable.Repeat(Unknown, dropped ? 8 : 7)];
         return served ? [row.Served?.ToString(CultureInfo.InvariantCulture) ?? Unknown, .. counts] : counts;
     }
 

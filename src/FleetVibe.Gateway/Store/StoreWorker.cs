@@ -1,4 +1,4 @@
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 
 namespace FleetVibe.Gateway.Store;
 
@@ -6,30 +6,30 @@ namespace FleetVibe.Gateway.Store;
 /// The one thread of a connection. Works that wait share a transaction, a savepoint each, and are answered only after its
 /// COMMIT: a failed work takes nothing with it, a failed COMMIT fails all of them.
 /// </summary>
-internal sealed class SqliteWorker : IDisposable
+internal sealed class StoreWorker : IDisposable
 {
     private const int MostInOneTransaction = 512;
     private const int MostWaiting = 20_000;
 
-    private const int SqliteFull = 13;
-    private const int SqliteCorrupt = 11;
-    private const int SqliteNotADatabase = 26;
-    private const int SqliteIoErrorShmSize = 4874;
+    private const int MostTries = 5;
 
-    private readonly SqliteDatabase _database;
-    private readonly string _begin;
+    private readonly Database _database;
+    private readonly bool _readOnly;
     private readonly Action _damaged;
+    private readonly StoreHealth? _health;
     private readonly WorkQueue<Work> _queue;
     private readonly Thread _thread;
     private Exception? _broken;
 
     /// <param name="readOnly">A snapshot for each group instead of a write transaction.</param>
-    /// <param name="damaged">Called once when SQLite finds the file damaged.</param>
-    internal SqliteWorker(SqliteDatabase database, bool readOnly, TimeProvider clock, Action damaged)
+    /// <param name="damaged">Called once when the store is found damaged.</param>
+    /// <param name="health">Is told whether transactions are committed.</param>
+    internal StoreWorker(Database database, bool readOnly, TimeProvider clock, Action damaged, StoreHealth? health = null)
     {
         _database = database;
-        _begin = readOnly ? "BEGIN" : "BEGIN IMMEDIATE";
+        _readOnly = readOnly;
         _damaged = damaged;
+        _health = health;
         _queue = new WorkQueue<Work>(clock, MostWaiting);
         _thread = new Thread(Loop) { IsBackground = true, Name = readOnly ? "commit-log-reader" : "commit-log-writer" };
         _thread.Start();
@@ -40,8 +40,8 @@ internal sealed class SqliteWorker : IDisposable
 
     /// <summary>Completes after the work's transaction is committed, which for a writer means fsynced.</summary>
     /// <exception cref="StoreFullException">Nothing was written.</exception>
-    /// <exception cref="StoreUnavailableException">Stopped, or too much waits.</exception>
-    internal Task<T> RunAsync<T>(Func<SqliteDatabase, T> work, bool deferrable = false)
+    /// <exception cref="StoreUnavailableException">Stopped, out of reach, or too much waits.</exception>
+    internal Task<T> RunAsync<T>(Func<Database, T> work, bool deferrable = false)
     {
         var item = new Work<T>(work);
         return _queue.TryAdd(item, deferrable)
@@ -74,11 +74,13 @@ internal sealed class SqliteWorker : IDisposable
             try
             {
                 RunGroup(group);
+                _health?.Works();
             }
             catch (Exception e)
             {
                 var error = Translate(e);
                 RollBack();
+                _health?.Fails(error.Message);
                 Fail(group, error);
             }
         }
@@ -88,15 +90,37 @@ internal sealed class SqliteWorker : IDisposable
 
     private void RunGroup(IReadOnlyList<Work> group)
     {
-        _database.Execute(_begin);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                RunOnce(group);
+                break;
+            }
+            catch (Exception e) when (tries < MostTries && _database.IsWorthRetrying(e))
+            {
+                RollBack();
+            }
+        }
+
         foreach (var work in group)
         {
+            work.Answer();
+        }
+    }
+
+    private void RunOnce(IReadOnlyList<Work> group)
+    {
+        _database.Begin(write: !_readOnly);
+        foreach (var work in group)
+        {
+            work.Error = null;
             _database.Execute("SAVEPOINT work");
             try
             {
                 work.Run(_database);
             }
-            catch (Exception e) when (_database.InTransaction && Translate(e) == e)
+            catch (Exception e) when (_database.InTransaction && !_database.IsWorthRetrying(e) && Translate(e) == e)
             {
                 work.Error = e;
                 _database.Execute("ROLLBACK TO work");
@@ -107,10 +131,6 @@ internal sealed class SqliteWorker : IDisposable
 
         BeforeCommit?.Invoke();
         _database.Execute("COMMIT");
-        foreach (var work in group)
-        {
-            work.Answer();
-        }
     }
 
     private static void Fail(IReadOnlyList<Work> group, Exception error)
@@ -131,48 +151,48 @@ internal sealed class SqliteWorker : IDisposable
                 _database.Execute("ROLLBACK");
             }
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is DbException or InvalidOperationException or IOException)
         {
-            _broken ??= new StoreUnusableException("the commit log cannot end a failed transaction: restart the gateway", e);
+            if (!_database.Renew())
+            {
+                _broken ??= new StoreUnusableException("the commit log cannot end a failed transaction: restart the gateway", e);
+            }
         }
     }
 
     private Exception Translate(Exception e)
     {
-        switch (e)
+        var explained = _database.Explain(e);
+        if (explained is StoreDamagedException)
         {
-            case SqliteException { SqliteErrorCode: SqliteFull } or SqliteException { SqliteExtendedErrorCode: SqliteIoErrorShmSize }:
-                return new StoreFullException("the commit log has no room left: free disk space, or raise the store limit under [gateway]", e);
-            case SqliteException { SqliteErrorCode: SqliteCorrupt or SqliteNotADatabase }:
-                if (_broken is null)
-                {
-                    _damaged();
-                }
+            if (_broken is null)
+            {
+                _damaged();
+            }
 
-                _broken ??= new StoreDamagedException("the commit log is damaged; a restart of the gateway sets it aside", e);
-                return _broken;
-            default:
-                return e;
+            return _broken ??= explained;
         }
+
+        return explained ?? e;
     }
 
     private abstract class Work
     {
         internal Exception? Error { get; set; }
 
-        internal abstract void Run(SqliteDatabase database);
+        internal abstract void Run(Database database);
 
         internal abstract void Answer();
     }
 
-    private sealed class Work<T>(Func<SqliteDatabase, T> work) : Work
+    private sealed class Work<T>(Func<Database, T> work) : Work
     {
         private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private T _result = default!;
 
         internal Task<T> Task => _done.Task;
 
-        internal override void Run(SqliteDatabase database) => _result = work(database);
+        internal override void Run(Database database) => _result = work(database);
 
         internal override void Answer()
         {

@@ -1,9 +1,10 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Gateway.Store;
 
-/// <summary>The commit log and its outbox in one SQLite file: one thread writes, one reads. Thread safe.</summary>
-internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
+/// <summary>The commit log and its outbox in one database: one thread writes, one reads. Thread safe.</summary>
+internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
 {
     private const int MostPrunedAtOnce = 2000;
 
@@ -18,38 +19,66 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
 
     private readonly GatewaySettings _settings;
     private readonly TimeProvider _clock;
-    private readonly CommitLogFile _file;
-    private readonly SqliteWorker _reader;
+    private readonly IStoreBackend _backend;
+    private readonly StoreHealth _health;
+    private readonly StoreWorker _reader;
+
+    // What this process sends, and what it sent and could not end: with both gone, so is the process that might still write.
+    private readonly ConcurrentDictionary<long, IReadOnlyList<BatchLine>> _underWay = [];
+    private readonly ConcurrentDictionary<long, IReadOnlyList<BatchLine>> _notEnded = [];
 
     /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
-    internal SqliteCommitLog(GatewaySettings settings, TimeProvider clock, ILogger logger)
+    internal DatabaseCommitLog(IStoreBackend backend, GatewaySettings settings, TimeProvider clock, ILogger logger)
     {
         _settings = settings;
         _clock = clock;
-        _file = CommitLogFile.Open(settings.DataDirectory, clock, logger, out var writer, out var identity, settings.WindowRetention);
-        Identity = identity;
-        LimitSize(writer, settings.StoreMaxBytes);
+        _backend = backend;
+        _health = new StoreHealth(logger);
+        var writer = _backend.OpenWriter();
+        _backend.LimitSize(writer, settings.StoreMaxBytes);
+        writer.Begin(write: true);
         WindowTable.AdvanceHorizon(writer, clock.GetUtcNow(), settings.WindowRetention);
-        Writer = new SqliteWorker(writer, readOnly: false, clock, _file.MarkDamaged);
-        _reader = new SqliteWorker(_file.OpenReader(), readOnly: true, clock, _file.MarkDamaged);
+        writer.Execute("COMMIT");
+        Writer = new StoreWorker(writer, readOnly: false, clock, _backend.MarkDamaged, _health);
+        _reader = new StoreWorker(_backend.OpenReader(), readOnly: true, clock, _backend.MarkDamaged);
     }
 
-    public LogIdentity Identity { get; }
+    /// <summary>Opens the store that the settings name, and the log in it.</summary>
+    /// <exception cref="StoreUnusableException">The log cannot be run as it must be.</exception>
+    internal static DatabaseCommitLog Open(GatewaySettings settings, TimeProvider clock, ILogger logger)
+    {
+        IStoreBackend backend = settings.Postgres is { } postgres
+            ? new PostgresBackend(postgres, settings.WindowRetention, clock, logger)
+            : CommitLogFile.Open(settings.DataDirectory, clock, logger, settings.WindowRetention);
+        try
+        {
+            return new DatabaseCommitLog(backend, settings, clock, logger);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    public LogIdentity Identity => _backend.Identity;
 
     /// <summary>For tests.</summary>
-    internal SqliteWorker Writer { get; }
+    internal StoreWorker Writer { get; }
 
     /// <summary>For tests: reads on the reading thread.</summary>
-    internal Task<T> ReadAsync<T>(Func<SqliteDatabase, T> read) => _reader.RunAsync(read);
+    internal Task<T> ReadAsync<T>(Func<Database, T> read) => _reader.RunAsync(read);
 
-    /// <summary>Sets the limit of the file.</summary>
-    internal static void LimitSize(SqliteDatabase database, long bytes)
+    public Task<WindowState> LoadWindowAsync(WindowKey key, bool withHistory = false) => ReadAsync(db =>
     {
-        var pageSize = database.Number("PRAGMA page_size")!.Value;
-        database.Number(FormattableString.Invariant($"PRAGMA max_page_count = {Math.Max(64, bytes / pageSize)}"));
-    }
+        var state = WindowTable.StateOf(db, key, Identity.LogId);
+        if (withHistory)
+        {
+            state.History.Add(RevisionTable.Of(db, key));
+        }
 
-    public Task<WindowState> LoadWindowAsync(WindowKey key) => ReadAsync(db => WindowTable.StateOf(db, key, Identity.LogId));
+        return state;
+    });
 
     public Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series) =>
         ReadAsync(db => WindowTable.OpenWindowsOf(db, series, Identity.LogId));
@@ -79,7 +108,7 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
     });
 
     public Task<AdmitInstanceReply> AdmitInstanceAsync(AdmitInstanceRequest request) =>
-        Writer.RunAsync(db => InstanceTable.Admit(db, request, Identity.LogId, _clock.GetUtcNow()));
+        Writer.RunAsync(db => InstanceTable.Admit(db, request, Identity, _clock.GetUtcNow()));
 
     public Task<GatewayStatus> StatusAsync() => ReadAsync(db =>
     {
@@ -100,7 +129,9 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
             PointsDeadLettered = (ulong)counts[Counter.PointsDeadLettered],
             Commits = (ulong)counts[Counter.Commits],
             LostSwaps = (ulong)counts[Counter.LostSwaps],
-            StoreBytes = (ulong)_file.Bytes,
+            CommitsLost = (ulong)counts[Counter.CommitsLost],
+            StoreError = _health.Error,
+            StoreBytes = (ulong)_backend.BytesOf(db),
         };
         status.Nodes.Add(CounterTable.OfNodes(db));
         return status;
@@ -123,6 +154,7 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
         ReadOnlySpan<int> removed =
         [
             WindowTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
+            RevisionTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
             RollUpTable.Prune(db, rollUpsBefore, MostPrunedAtOnce),
             HeadTable.Prune(db, horizon, MostPrunedAtOnce),
             FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
@@ -133,15 +165,39 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
 
     public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
 
-    public Task<DeliveryBatch?> BeginAttemptAsync(
-        BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except) =>
-        Writer.RunAsync(db => AttemptTable.Begin(db, limits, expiresAt, only, except));
-
-    public Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
+    public async Task<DeliveryBatch?> BeginAttemptAsync(
+        BatchLimits limits, DateTimeOffset expiresAt, IReadOnlyCollection<long>? only, IReadOnlyCollection<long> except)
     {
-        AttemptTable.End(db, attempt, end, refused, _clock.GetUtcNow());
-        return true;
-    });
+        var batch = await Writer.RunAsync(db => AttemptTable.Begin(db, limits, expiresAt, only, except));
+        if (batch is not null)
+        {
+            _underWay[batch.Attempt] = batch.Lines;
+        }
+
+        return batch;
+    }
+
+    public async Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused)
+    {
+        var sent = _underWay.GetValueOrDefault(attempt) ?? [];
+        try
+        {
+            await Writer.RunAsync(db =>
+            {
+                AttemptTable.End(db, attempt, sent, end, refused, _clock.GetUtcNow());
+                return true;
+            });
+        }
+        catch
+        {
+            _notEnded[attempt] = sent;
+            throw;
+        }
+        finally
+        {
+            _underWay.TryRemove(attempt, out _);
+        }
+    }
 
     public Task RefuseAsync(IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
     {
@@ -149,8 +205,26 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
         return true;
     });
 
-    public Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore) =>
-        Writer.RunAsync(db => AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow()));
+    public async Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore)
+    {
+        var notEnded = _notEnded.ToArray();
+        var released = await Writer.RunAsync(db =>
+        {
+            // One that still stands is released in its time.
+            foreach (var (_, sent) in notEnded.Where(a => !AttemptTable.Exists(db, a.Key)))
+            {
+                AttemptTable.WriteBack(db, sent, _clock.GetUtcNow());
+            }
+
+            return AttemptTable.ReleaseExpired(db, expiredBefore, _clock.GetUtcNow());
+        });
+        foreach (var (attempt, _) in notEnded)
+        {
+            _notEnded.TryRemove(attempt, out _);
+        }
+
+        return released;
+    }
 
     public async Task<int> ReplayAsync(long from, long to)
     {
@@ -165,24 +239,24 @@ internal sealed class SqliteCommitLog : ICommitLog, IOutbox, IDisposable
     }
 
     // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
-    private RollUpTurn RollUp(SqliteDatabase database)
+    private RollUpTurn RollUp(Database database)
     {
-        LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
         try
         {
             return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
         }
         finally
         {
-            LimitSize(database, _settings.StoreMaxBytes);
+            _backend.LimitSize(database, _settings.StoreMaxBytes);
         }
     }
 
-    /// <summary>Finishes what waits and closes the file.</summary>
+    /// <summary>Finishes what waits and closes the log.</summary>
     public void Dispose()
     {
         Writer.Dispose();
         _reader.Dispose();
-        _file.Dispose();
+        _backend.Dispose();
     }
 }
