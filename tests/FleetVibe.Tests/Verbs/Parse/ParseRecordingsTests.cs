@@ -8,6 +8,8 @@ namespace FleetVibe.Tests.Verbs.Parse;
 /// <summary>What real servers, tools and logs wrote, where a machine has it, read through <c>parse</c>.</summary>
 public class ParseRecordingsTests(ITestOutputHelper output)
 {
+    private static readonly string[] Folders = ["llm", "gpu", "logs"];
+
     [RecordingsFact]
     public void Every_recording_is_read_or_refused_with_a_reason_for_each_line()
     {
@@ -56,7 +58,7 @@ public class ParseRecordingsTests(ITestOutputHelper output)
     }
 
     private static IEnumerable<string> Files() =>
-        new[] { "llm", "gpu", "logs" }.Select(folder => Path.Combine(Recordings.Folder!, folder)).Where(Directory.Exists)
+        Folders.Select(folder => Path.Combine(Recordings.Folder!, folder)).Where(Directory.Exists)
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
             .Select(file => Path.GetRelativePath(Recordings.Folder!, file)).Order(StringComparer.Ordinal);
 
