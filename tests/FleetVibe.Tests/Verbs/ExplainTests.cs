@@ -49,14 +49,11 @@ public class ExplainTests
         });
         reply.Window.History.Add(new WindowRevision { Revision = 2, AtUnixMs = (Start + 75) * 1000 + 250, AddedRecords = 0, Requests = 38, Expected = 2 });
 
-        var text = Text(reply);
+        var words = string.Join(' ', Text(reply).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Contains(
-            """
-            revision     committed  records  requests  expected                           added hosts
-            1         08:00:14.000       +3        38         3  gpu-node-01, gpu-node-02 and 1 more
-            2         08:01:15.250       +0        38         2                                  none
-            """.ReplaceLineEndings("\n"), text, StringComparison.Ordinal);
+            " 1 08:00:14.000 UTC: 3 records of gpu-node-01, gpu-node-02 and 1 more; 38 requests after it, 3 hosts expected "
+            + "2 08:01:15.250 UTC: no record; 38 requests after it, 2 hosts expected requests ", words, StringComparison.Ordinal);
     }
 
     [Fact]

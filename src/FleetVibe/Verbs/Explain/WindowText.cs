@@ -26,6 +26,7 @@ internal static class WindowText
         Line(output, "window", $"{Begin(window):yyyy-MM-dd HH:mm:ss} to {End(window):HH:mm:ss} UTC (starts at unix {window.Key.Start})");
         Line(output, "state", $"{(window.Final ? "final: no more is expected" : "not final: more may come")}");
         Line(output, "revision", $"{window.Revision}");
+        WriteHistory(output, window);
         Line(output, "requests", $"{totals.Requests}: {totals.Errors} with an error, {totals.LengthLimited} cut off at the token limit, {totals.WideRequests} from wide scrapes");
         Line(output, "back-filled", $"{window.Backfilled} of them came after the window was final");
         Line(output, "tokens", $"{totals.InputTokens} in, {totals.OutputTokens} out");
@@ -34,7 +35,6 @@ internal static class WindowText
         output.WriteLine();
         Write(output, "response time", totals.ResponseTime);
         Write(output, "time to first token", totals.Ttft);
-        WriteHistory(output, window);
         WriteParts(output, window, totals);
         WrappedText.Write(output, "", Meaning(reply, totals));
     }
@@ -93,21 +93,17 @@ internal static class WindowText
     // Revisions from before the log kept them are not there.
     private static void WriteHistory(TextWriter output, WindowState window)
     {
-        if (window.History.Count == 0)
+        foreach (var revision in window.History)
         {
-            return;
+            var at = DateTimeOffset.FromUnixTimeMilliseconds(revision.AtUnixMs).UtcDateTime;
+            var added = revision.AddedRecords == 0 ? "no record" : $"{revision.AddedRecords} {(revision.AddedRecords == 1 ? "record" : "records")} of {HostsOf(revision)}";
+            Line(output, $"  {revision.Revision}", $"{at:HH:mm:ss.fff} UTC: {added}; {revision.Requests} requests after it, {revision.Expected} hosts expected");
         }
-
-        Table(output, ["revision", "committed", "records", "requests", "expected", "added hosts"], window.History.Select(r => new[]
-        {
-            Text(r.Revision), $"{DateTimeOffset.FromUnixTimeMilliseconds(r.AtUnixMs).UtcDateTime:HH:mm:ss.fff}", $"+{Text(r.AddedRecords)}",
-            Text(r.Requests), Text(r.Expected), HostsOf(r),
-        }));
     }
 
     private static string HostsOf(WindowRevision revision) => revision.AddedHosts.Count > MostHostsNamed
         ? $"{string.Join(", ", revision.AddedHosts.Take(MostHostsNamed))} and {revision.AddedHosts.Count - MostHostsNamed} more"
-        : revision.AddedHosts.Count == 0 ? "none" : string.Join(", ", revision.AddedHosts);
+        : string.Join(", ", revision.AddedHosts);
 
     private static void WriteParts(TextWriter output, WindowState window, SeriesTotals totals)
     {
