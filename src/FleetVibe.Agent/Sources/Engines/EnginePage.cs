@@ -25,6 +25,7 @@ internal sealed class EnginePage
     private readonly SeriesNaming _naming;
     private readonly EngineAside _aside;
     private readonly string[] _otherThanIdentity;
+    private readonly string[] _otherOfFinished;
     private readonly string[] _open;
     private readonly byte[][] _modelLabels;
     private readonly Dictionary<string, CounterDraft> _drafts = new(StringComparer.Ordinal);
@@ -39,8 +40,11 @@ internal sealed class EnginePage
         _table = table;
         _naming = naming;
         _aside = aside;
-        _otherThanIdentity = ["le", .. table.ReasonLabels, .. table.OnceLabels];
-        _open = [.. _otherThanIdentity, .. table.OpenLabels ?? []];
+        _otherThanIdentity = ["le", .. table.OnceLabels];
+
+        // In any other family such a label tells rows apart.
+        _otherOfFinished = [.. _otherThanIdentity, .. table.ReasonLabels];
+        _open = [.. _otherOfFinished, .. table.OpenLabels ?? []];
         _modelLabels = [.. table.ModelLabels.Select(Encoding.UTF8.GetBytes)];
     }
 
@@ -157,7 +161,7 @@ internal sealed class EnginePage
             return;
         }
 
-        var key = (mapped.Slot, IdentityOf(ref reader));
+        var key = (mapped.Slot, IdentityOf(ref reader, mapped.Family));
         _gauges[key] = _gauges.TryGetValue(key, out var twin) && twin.Value >= reader.Value ? twin : (mapped, SeriesOf(ref reader), reader.Value);
     }
 
@@ -171,7 +175,7 @@ internal sealed class EnginePage
             return;
         }
 
-        var identity = IdentityOf(ref reader);
+        var identity = IdentityOf(ref reader, family);
         var reason = family.ReasonLabel is { } label ? reader.GetLabel(Encoding.UTF8.GetBytes(label)) ?? "" : null;
         var key = $"{_naming.KeyPrefix}{mapped.Slot}{{{identity}}}{reason}";
         if (!_drafts.TryGetValue(key, out var draft))
@@ -243,11 +247,11 @@ internal sealed class EnginePage
 
     private static long? SumOf(List<double> values) => values.Count == 0 ? null : values.Sum(value => (long)Math.Round(value));
 
-    private string IdentityOf(ref ExpositionReader reader)
+    private string IdentityOf(ref ExpositionReader reader, EngineFamily family)
     {
         if (_table.OpenLabels is not { } open)
         {
-            return SeriesLabels.Without(reader.Labels, _otherThanIdentity);
+            return SeriesLabels.Without(reader.Labels, family.ReasonLabel is null ? _otherThanIdentity : _otherOfFinished);
         }
 
         var hidden = SeriesLabels.Without(reader.Labels, _open);
