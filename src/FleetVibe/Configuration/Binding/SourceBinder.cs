@@ -209,7 +209,7 @@ internal static class SourceBinder
 
         foreach (var twins in bound.Where(b => b.Source is EngineSourceSettings { Counts: not false }).GroupBy(b => ((EngineSourceSettings)b.Source).Endpoint))
         {
-            foreach (var (_, origin) in twins.Skip(1))
+            foreach (var (_, origin) in twins.Skip(1).Where(twin => twin.Source.Key != twins.First().Source.Key))
             {
                 findings.Error(origin, $"{twins.Key.Host}:{twins.Key.Port}{twins.Key.AbsolutePath} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out, or set counts = false");
             }
