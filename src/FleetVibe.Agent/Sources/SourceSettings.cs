@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Agent.Sources;
@@ -80,7 +81,7 @@ public record EngineSourceSettings : HttpSourceSettings
     public string Engine { get; init; } = Auto;
 
     /// <summary>Of <see cref="Generic"/>: the family of each figure, as <see cref="Engines.FamilyMap"/> reads it.</summary>
-    public IReadOnlyDictionary<string, string> Families { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Families { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Of <see cref="Generic"/>: the label that names the model; null means that none does.</summary>
     public string? ModelLabel { get; init; }

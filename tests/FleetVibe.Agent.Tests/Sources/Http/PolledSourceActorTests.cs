@@ -153,6 +153,26 @@ public class PolledSourceActorTests : TestKit
     }
 
     [Fact]
+    public async Task The_engine_that_was_found_is_told_once()
+    {
+        await StartAsync();
+        var settings = new EngineSourceSettings { Endpoint = VllmPages.Settings.Endpoint };
+        var source = Sys.ActorOf(PolledSourceActor.CreateProps(settings, new AutoAdapter(settings), TestActor, _time, _clients.Create));
+        await ExpectMsgAsync<SourceMessages.SourceReady>();
+        source.Tell(new SourceMessages.StartSource(null, SpoolIsFresh: false, VllmPages.Epoch));
+        await EventFilter.Info(contains: "is vLLM: its families begin with vllm:").ExpectOneAsync(async () =>
+        {
+            for (var requests = 1; requests <= 3; requests++)
+            {
+                source.Tell(SourceMessages.CollectDue.Instance);
+                _clients.Answer(new FetchOutcome(VllmPages.Page(Page(requests), at: requests * 10), null, ""));
+                await ExpectMsgAsync<SourceReport>();
+                source.Tell(SourceMessages.ReportFolded.Instance);
+            }
+        });
+    }
+
+    [Fact]
     public async Task A_source_that_stops_lets_go_of_its_client()
     {
         await StartAsync();
