@@ -1,9 +1,9 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Dcgm;
+using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.JsonLog;
 using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.VibeThinker;
-using FleetVibe.Agent.Sources.Vllm;
 
 namespace FleetVibe.Agent;
 
@@ -13,7 +13,7 @@ internal static class SourceProps
     internal static SourceFactory Factory { get; } = (settings, accumulator, time) => settings switch
     {
         JsonLogSourceSettings log => JsonLogActor.CreateProps(log, accumulator, time),
-        VllmSourceSettings vllm => VllmSource.CreateProps(vllm, accumulator, time),
+        EngineSourceSettings engine => EngineSource.CreateProps(engine, accumulator, time),
         VibeThinkerSourceSettings summary => VibeThinkerSource.CreateProps(summary, accumulator, time),
         DcgmSourceSettings dcgm => DcgmSource.CreateProps(dcgm, accumulator, time),
         NvidiaSmiSourceSettings gpus => NvidiaSmiActor.CreateProps(gpus, accumulator, time),

@@ -31,7 +31,7 @@ internal sealed partial class AccumulatorState
         return heartbeat;
     }
 
-    private bool IsUp(string source) => _lastStatus.TryGetValue(source, out var status) && status.Error is null;
+    private bool IsUp(string source) => _lastStatus.TryGetValue(source, out var status) && status.IsUp;
 
     private void Observe(SourceSettings source, SourceReport report)
     {
@@ -63,7 +63,7 @@ internal sealed partial class AccumulatorState
         };
         if (_lastStatus.TryGetValue(source.Key, out var status))
         {
-            state.Up = status.Error is null;
+            state.Up = status.IsUp;
             state.ErrorClass = status.Error is { } error ? TargetFolding.NameOf(error) : TargetFolding.NoError;
             state.ErrorText = status.ErrorText;
         }

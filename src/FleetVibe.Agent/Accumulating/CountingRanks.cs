@@ -72,7 +72,7 @@ public static class CountingRanks
     private static bool HasTtft(SourceSettings source) => source switch
     {
         JsonLogSourceSettings log => log.Fields.Ttft is not null,
-        VllmSourceSettings => true,
+        EngineSourceSettings engine => Sources.Engines.EngineKinds.HasTtft(engine),
         _ => false,
     };
 }

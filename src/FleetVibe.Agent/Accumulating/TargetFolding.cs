@@ -14,7 +14,7 @@ internal static class TargetFolding
         Source = source.Key,
         Target = source.Target,
         Kind = source.Kind,
-        Up = status.Error is null,
+        Up = status.IsUp,
         ErrorClass = status.Error is { } error ? NameOf(error) : NoError,
         ScrapeDurationMs = status.Duration.TotalMilliseconds,
         LastSuccessUnixMs = status.Error is null ? at.ToUnixTimeMilliseconds() : lastSuccessUnixMs,

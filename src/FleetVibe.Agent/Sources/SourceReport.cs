@@ -115,7 +115,13 @@ public sealed record GpuSample(string Gpu, int Index, string Name, DateTimeOffse
 /// <param name="SamplesSkipped">Samples or lines that could not be read, each for a counted reason.</param>
 /// <param name="Restarts">Engine restarts seen since the last report.</param>
 public sealed record CollectionStatus(
-    DateTimeOffset At, ErrorClass? Error, string ErrorText, TimeSpan Duration, long SamplesSkipped, int Restarts);
+    DateTimeOffset At, ErrorClass? Error, string ErrorText, TimeSpan Duration, long SamplesSkipped, int Restarts)
+{
+    /// <summary>The server is alive, as its health page says, though this collection failed.</summary>
+    public bool IsAlive { get; init; }
+
+    public bool IsUp => Error is null || IsAlive;
+}
 
 /// <summary>Why a collection failed; written in snake_case.</summary>
 public enum ErrorClass

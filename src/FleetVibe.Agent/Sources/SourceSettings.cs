@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Agent.Sources;
@@ -33,13 +34,14 @@ public abstract record SourceSettings
     public string Key => $"{Kind}:{Target}";
 }
 
-/// <summary>Who counts requests, highest first: logs and proxies, engine metrics, a JSON summary; GPU tools never do.</summary>
+/// <summary>Who counts requests, highest first: logs and proxies, the pages of gateways, engine metrics, a JSON summary; GPU tools never do.</summary>
 public enum SourceRank
 {
     None = 0,
     Summary = 1,
     Engine = 2,
-    Requests = 3,
+    Gateway = 3,
+    Requests = 4,
 }
 
 /// <summary>A source that is polled over HTTP.</summary>
@@ -66,12 +68,38 @@ public abstract record HttpSourceSettings : SourceSettings
     public override string Target => Name ?? $"{Endpoint.Host}:{Endpoint.Port}";
 }
 
-/// <summary>vLLM's Prometheus page.</summary>
-public sealed record VllmSourceSettings : HttpSourceSettings
+/// <summary>The Prometheus page of an engine, or of a service or gateway in its place.</summary>
+public record EngineSourceSettings : HttpSourceSettings
 {
-    public override string Kind => "vllm";
+    /// <summary>The kind that looks at the page and finds out whose it is.</summary>
+    public const string Auto = "auto";
 
-    public override SourceRank Rank => SourceRank.Engine;
+    /// <summary>The kind whose families the user names.</summary>
+    public const string Generic = "prometheus";
+
+    /// <summary>One of <see cref="Engines.EngineKinds.All"/>, <see cref="Auto"/> or <see cref="Generic"/>.</summary>
+    public string Engine { get; init; } = Auto;
+
+    /// <summary>Of <see cref="Generic"/>: the family of each figure, as <see cref="Engines.FamilyMap"/> reads it.</summary>
+    public IReadOnlyDictionary<string, string> Families { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>Of <see cref="Generic"/>: the label that names the model; null means that none does.</summary>
+    public string? ModelLabel { get; init; }
+
+    /// <summary>Of <see cref="Generic"/>: labels whose rows repeat each other, so that one is taken.</summary>
+    public IReadOnlyList<string> OnceLabels { get; init; } = [];
+
+    public override string Kind => Engine;
+
+    public override SourceRank Rank => Engines.EngineKinds.RankOf(Engine);
+}
+
+/// <summary>vLLM's Prometheus page.</summary>
+public sealed record VllmSourceSettings : EngineSourceSettings
+{
+    internal const string EngineName = "vllm";
+
+    public VllmSourceSettings() => Engine = EngineName;
 }
 
 /// <summary>The JSON summary of a VibeThinker FastAPI script.</summary>

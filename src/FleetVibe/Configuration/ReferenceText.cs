@@ -49,7 +49,7 @@ internal static class ReferenceText
     private static string Default(KeySpec key) =>
         key.Default is { } text ? $"`{text}`" : key.DefaultNote is { } note ? Cell(note) : key.Required ? "required" : "";
 
-    private static string Only(KeySpec key) => key.OnlyFor.Count == 0 ? "" : $" Only: {string.Join(", ", key.OnlyFor)}.";
+    private static string Only(KeySpec key) => key.OnlyFor.Count == 0 ? "" : $" Only: {SourceSchema.Among(key.OnlyFor)}.";
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 }

@@ -25,7 +25,7 @@ public class MistakeTests
             """
             fleetvibe.toml:2:1: error: unknown key "intervall" in [agent]: did you mean "interval"?
             fleetvibe.toml:3:9: error: grace = true is a boolean, not a duration such as "3s"
-            fleetvibe.toml:5:8: error: kind = "vlm" is no kind of source that is known: did you mean "vllm"? valid are json_log, vllm, vibethinker, nvidia_smi, dcgm
+            fleetvibe.toml:5:8: error: kind = "vlm" is no kind of source that is known: did you mean "vllm"? valid are json_log, vllm, sglang, lmdeploy, trtllm, tgi, tei, llamacpp, triton, litellm, nim, mindie, localai, starlette_exporter, fastapi_instrumentator, prometheus, auto, vibethinker, nvidia_smi, dcgm
             fleetvibe.toml:7:12: error: lateness = "1 minute" is not a duration: write a number with ms, s, m, h or d, such as "250ms", "10s", "72h"; a bare number is seconds
             fleetvibe.toml:9:10: error: listen = "7073" is no address to listen on: write ":7071" for every address of this machine, or one of its IP addresses with a port such as "127.0.0.1:7071"
             """,
@@ -64,6 +64,14 @@ public class MistakeTests
     [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]", "fleetvibe.toml:1:1: error: the agent has no source: add [[agent.sources]] with a kind, e.g. kind = \"json_log\" and a path")]
     [InlineData("[dashboard]\nlisten = \"127.0.0.1:1\"\n[[inputs.vibe_thinker]]\nendpoint = \"http://127.0.0.1:1\"\n[agent]\naggregators = [\"http://127.0.0.1:1\"]",
         "fleetvibe.toml:1:1: error: [dashboard] shows what an aggregator knows, so it needs [aggregator] in the same file")]
+    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"http://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { kv_cache = \"kv ms\" }",
+        "fleetvibe.toml:7:1: error: families.kv_cache = \"kv ms\" has the unit ms: the cache is a ratio or percent")]
+    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"http://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { request = \"a\" }",
+        "fleetvibe.toml:7:24: error: unknown name \"request\" in families: did you mean \"requests\"?")]
+    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"localai\"\nendpoint = \"http://127.0.0.1:1\"",
+        "fleetvibe.toml:3:1: error: [[agent.sources]] of kind localai needs model, e.g. model = \"qwen3-4b\": its page does not name the model")]
+    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"vllm\"\nendpoint = \"http://127.0.0.1:1/metrics\"\n[[agent.sources]]\nkind = \"auto\"\nendpoint = \"http://127.0.0.1:1/metrics\"",
+        "fleetvibe.toml:6:1: error: 127.0.0.1:1/metrics is read by the source at fleetvibe.toml:3:1 already: two would count each request twice, so take one out, or set counts = false")]
     [InlineData("[node]\nname = \"a\"", "fleetvibe.toml: error: no role is configured: add [[agent.sources]] for a GPU node, [aggregator], or [gateway] with [gateway.telegraf]")]
     public void A_mistake_is_one_finding_with_its_cure(string text, string expected) =>
         Assert.Contains(expected, Loading.Text(Loading.Load(text), errorsOnly: true).Split('\n'));

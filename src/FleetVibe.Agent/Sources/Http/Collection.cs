@@ -7,6 +7,9 @@ internal sealed record Collection(SourceReport Report, CounterState State)
 {
     private const int MaxText = 400;
 
+    /// <summary>What the server was found to be, where the page said so.</summary>
+    public string? Recognised { get; private init; }
+
     public static async Task<Collection> RunAsync(
         string sourceKey, ISourceClient client, IPolledAdapter adapter, CounterState state, TimeProvider time, CancellationToken cancellation)
     {
@@ -30,7 +33,7 @@ internal sealed record Collection(SourceReport Report, CounterState State)
     {
         if (outcome.Page is not { } page)
         {
-            return new Collection(Failure(sourceKey, outcome.Error ?? ErrorClass.WrongContent, outcome.Text, duration, now), state);
+            return new Collection(Failure(sourceKey, outcome.Error ?? ErrorClass.WrongContent, outcome.Text, duration, now, outcome.IsAlive), state);
         }
 
         PolledPage read;
@@ -52,11 +55,11 @@ internal sealed record Collection(SourceReport Report, CounterState State)
             Checkpoint = ReferenceEquals(read.State, state) ? null : read.State.ToCheckpoint(),
             Status = new CollectionStatus(page.At, read.Error, OneLine(read.ErrorText), duration, read.SamplesSkipped, read.Restarts),
         };
-        return new Collection(report, read.State);
+        return new Collection(report, read.State) { Recognised = read.Recognised };
     }
 
-    private static SourceReport Failure(string sourceKey, ErrorClass error, string text, TimeSpan duration, DateTimeOffset now) =>
-        new(sourceKey) { Status = new CollectionStatus(now, error, OneLine(text), duration, 0, 0) };
+    private static SourceReport Failure(string sourceKey, ErrorClass error, string text, TimeSpan duration, DateTimeOffset now, bool isAlive = false) =>
+        new(sourceKey) { Status = new CollectionStatus(now, error, OneLine(text), duration, 0, 0) { IsAlive = isAlive } };
 
     // A server's own names and the platform's messages may span lines, and pages.
     private static string OneLine(string text) => (text.Length > MaxText ? text[..MaxText] + "..." : text).ReplaceLineEndings(" ");

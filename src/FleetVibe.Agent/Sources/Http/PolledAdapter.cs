@@ -27,6 +27,9 @@ internal sealed record PolledPage(CounterState State)
 
     public int Restarts { get; init; }
 
+    /// <summary>What the server was found to be, where that was left open; told once, when it changes.</summary>
+    public string? Recognised { get; init; }
+
     public ErrorClass? Error { get; init; }
 
     public string ErrorText { get; init; } = "";

@@ -20,6 +20,7 @@ internal sealed class PolledSourceActor : UntypedActor
     private CounterState? _counted;
     private CounterState? _reported;
     private ErrorClass? _lastError;
+    private string? _lastRecognised;
 
     public PolledSourceActor(
         HttpSourceSettings settings, IPolledAdapter adapter, SourceClientFactory createClient, IActorRef accumulator, TimeProvider time)
@@ -104,6 +105,7 @@ internal sealed class PolledSourceActor : UntypedActor
 
         var report = completed.Collection.Report;
         LogChange(report.Status!);
+        LogRecognised(completed.Collection.Recognised);
         _reported = completed.Collection.State;
         _phase = Phase.WaitingForFold;
         _accumulator.Tell(report);
@@ -135,6 +137,15 @@ internal sealed class PolledSourceActor : UntypedActor
         else
         {
             _log.Info("Source {0} is up again", _key);
+        }
+    }
+
+    private void LogRecognised(string? recognised)
+    {
+        if (recognised is not null && recognised != _lastRecognised)
+        {
+            _lastRecognised = recognised;
+            _log.Info("Source {0} is {1}", _key, recognised);
         }
     }
 

@@ -2,7 +2,6 @@ using FleetVibe.Agent.Sources.Dcgm;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Agent.Sources.VibeThinker;
-using FleetVibe.Agent.Sources.Vllm;
 
 namespace FleetVibe.Agent.Sources.Probing;
 
@@ -37,38 +36,13 @@ public static class SourceProbe
     internal static Task<SourceProbeResult> ProbeAsync(
         SourceSettings settings, TimeProvider time, SourceClientFactory createClient, CancellationToken cancellation) => settings switch
         {
-            VllmSourceSettings vllm => ProbeVllmAsync(vllm, time, createClient, cancellation),
+            EngineSourceSettings engine => EngineProbe.ProbeAsync(engine, time, createClient, cancellation),
             VibeThinkerSourceSettings summary => ProbeSummaryAsync(summary, time, createClient, cancellation),
             DcgmSourceSettings dcgm => ProbeDcgmAsync(dcgm, time, createClient, cancellation),
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
-
-    private static async Task<SourceProbeResult> ProbeVllmAsync(
-        VllmSourceSettings settings, TimeProvider time, SourceClientFactory createClient, CancellationToken cancellation)
-    {
-        var adapter = new VllmAdapter(settings);
-        using var client = createClient(settings, adapter.Wanted, time);
-        var outcome = await client.FetchAsync(cancellation);
-        if (Failure(outcome, adapter, time) is { } failure)
-        {
-            return failure;
-        }
-
-        var page = VllmPage.Read(settings, outcome.Page!);
-        var models = page.Readings.Select(r => r.Series.Model).Concat(page.Gauges.Select(g => g.Series.Model)).Distinct().Order(StringComparer.Ordinal).ToList();
-        return new SourceProbeResult(true, null, models.Count == 0
-            ? $"{adapter.Origin} answers, and has no samples yet"
-            : $"{adapter.Origin}: vLLM serves {string.Join(", ", models)}")
-        {
-            Models = models,
-            Found = page.Families,
-            Warnings = page.Families.Contains("e2e_request_latency_seconds") || models.Count == 0
-                ? []
-                : [$"{adapter.Origin} has no e2e_request_latency_seconds: requests are counted, but without response times"],
-        };
-    }
 
     private static async Task<SourceProbeResult> ProbeSummaryAsync(
         VibeThinkerSourceSettings settings, TimeProvider time, SourceClientFactory createClient, CancellationToken cancellation)

@@ -14,6 +14,8 @@ internal enum Measure
     FinishedNormally,
     FinishedAtLimit,
     FinishedInError,
+    Succeeded,
+    LengthLimited,
 }
 
 /// <summary>When a counter began, as its server says.</summary>

@@ -9,14 +9,19 @@ internal static class SeriesLabels
     /// The labels without those named, sorted, values as they stand on the wire. Two samples with the same labels are the same
     /// series whatever order their server writes them in.
     /// </summary>
-    public static string Without(ReadOnlySpan<byte> raw, string first, string second)
+    public static string Without(ReadOnlySpan<byte> raw, IReadOnlyCollection<string> names) => Chosen(raw, names, named: false);
+
+    /// <summary>Those of the labels that are named, in the same form.</summary>
+    public static string Only(ReadOnlySpan<byte> raw, IReadOnlyCollection<string> names) => Chosen(raw, names, named: true);
+
+    private static string Chosen(ReadOnlySpan<byte> raw, IReadOnlyCollection<string> names, bool named)
     {
         var kept = new List<string>();
         while (!raw.IsEmpty)
         {
             var label = Encoding.UTF8.GetString(Take(ref raw)).Trim();
             var name = label.AsSpan(0, Math.Max(label.IndexOf('=', StringComparison.Ordinal), 0)).Trim().Trim('"');
-            if (!name.IsEmpty && !name.SequenceEqual(first) && !name.SequenceEqual(second))
+            if (!name.IsEmpty && IsAmong(name, names) == named)
             {
                 kept.Add(label);
             }
@@ -24,6 +29,19 @@ internal static class SeriesLabels
 
         kept.Sort(StringComparer.Ordinal);
         return string.Join(',', kept);
+    }
+
+    private static bool IsAmong(ReadOnlySpan<char> name, IReadOnlyCollection<string> names)
+    {
+        foreach (var candidate in names)
+        {
+            if (name.SequenceEqual(candidate))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> raw)

@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Values;
 using FleetVibe.Protocol.Transport;
@@ -59,12 +60,48 @@ internal static class SourceBinder
     {
         SourceSchema.JsonLog => JsonLog(section, fields),
         SourceSchema.Vllm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
+        _ when SourceSchema.Engines.Contains(kind) => Engine(section, kind, findings),
         SourceSchema.VibeThinker => VibeThinker(section, findings),
         SourceSchema.Dcgm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
         SourceSchema.NvidiaSmi => Named(
             new NvidiaSmiSourceSettings { Command = section.Find<string>("command")!, SampleInterval = section.Find<TimeSpan>("sample_interval") }, section),
         _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),
     };
+
+    private static EngineSourceSettings? Engine(SectionValues section, string kind, Findings findings)
+    {
+        if (section.Find<Uri>("endpoint") is not { } endpoint)
+        {
+            return null;
+        }
+
+        var families = section.Map("families");
+        var problems = families.Select(f => (f.Key, f.Value, Problem: FamilyMap.ProblemOf(f.Key, f.Value))).Where(f => f.Problem is not null).ToList();
+        foreach (var (figure, text, problem) in problems)
+        {
+            findings.Error(section.OriginOf("families"), $"families.{figure} = \"{text}\" {problem}");
+        }
+
+        var source = OverHttp(
+            Named(
+                new EngineSourceSettings
+                {
+                    Engine = kind,
+                    Endpoint = endpoint,
+                    Families = families,
+                    ModelLabel = section.Find<string>("model_label"),
+                    OnceLabels = section.List<string>("once_labels"),
+                },
+                section),
+            section,
+            findings);
+        if (problems.Count == 0 && source.Model is null && !EngineKinds.NamesModel(source))
+        {
+            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs model, e.g. model = \"qwen3-4b\": its page does not name the model");
+        }
+
+        return problems.Count == 0 ? source : null;
+    }
 
     private static JsonLogSourceSettings? JsonLog(SectionValues section, SectionValues fields)
     {
@@ -153,7 +190,7 @@ internal static class SourceBinder
     {
         foreach (var key in section.Spec.Keys.Where(k => section.IsWritten(k.Name) && k.OnlyFor.Count > 0 && !k.OnlyFor.Contains(kind)))
         {
-            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to sources of kind {string.Join(", ", key.OnlyFor)}, not to {kind}: take it out");
+            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to sources of kind {SourceSchema.Among(key.OnlyFor)}, not to {kind}: take it out");
         }
 
         foreach (var key in section.Spec.Keys.Where(k => k.Required && k.OnlyFor.Contains(kind) && !section.IsWritten(k.Name)))
@@ -168,6 +205,14 @@ internal static class SourceBinder
         {
             var first = bound.Find(b => b.Source.Key == source.Key).Origin;
             findings.Error(origin, $"two sources of kind {source.Kind} have the same target {source.Target} (the other is at {first}): give one of them a name");
+        }
+
+        foreach (var twins in bound.Where(b => b.Source is EngineSourceSettings { Counts: not false }).GroupBy(b => ((EngineSourceSettings)b.Source).Endpoint))
+        {
+            foreach (var (_, origin) in twins.Skip(1).Where(twin => twin.Source.Key != twins.First().Source.Key))
+            {
+                findings.Error(origin, $"{twins.Key.Host}:{twins.Key.Port}{twins.Key.AbsolutePath} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out, or set counts = false");
+            }
         }
 
         var logs = bound.Where(b => b.Source is JsonLogSourceSettings).ToLookup(b => Path.GetFullPath(((JsonLogSourceSettings)b.Source).Path), StringComparer.Ordinal);

@@ -1,3 +1,6 @@
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Engines;
+
 namespace FleetVibe.Configuration.Schema;
 
 /// <summary>The kinds of source and their keys.</summary>
@@ -9,10 +12,14 @@ internal static class SourceSchema
     public const string NvidiaSmi = "nvidia_smi";
     public const string Dcgm = "dcgm";
 
-    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Vllm, VibeThinker, NvidiaSmi, Dcgm];
+    /// <summary>Engines, services and gateways with a Prometheus page; the last two are the open ones.</summary>
+    public static IReadOnlyList<string> Engines { get; } = [.. EngineKinds.All.Select(e => e.Kind), EngineSourceSettings.Generic, EngineSourceSettings.Auto];
 
-    private static readonly string[] OfModels = [JsonLog, Vllm, VibeThinker];
-    private static readonly string[] Http = [Vllm, VibeThinker, Dcgm];
+    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, .. Engines, VibeThinker, NvidiaSmi, Dcgm];
+
+    private static readonly string[] OfModels = [JsonLog, .. Engines, VibeThinker];
+    private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm];
+    private static readonly string[] Generic = [EngineSourceSettings.Generic];
     private static readonly string[] Log = [JsonLog];
 
     public static SectionSpec Sources { get; } = new("sources", "One source of the agent: a log, a metrics page, or a GPU tool.")
@@ -20,7 +27,7 @@ internal static class SourceSchema
         IsList = true,
         Keys =
         [
-            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), "What the source is.") { Required = true },
+            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name.") { Required = true },
             .. Shared,
             .. OverHttp,
             new KeySpec("path", new PathType("/var/log/vibethinker/requests.jsonl"), "The log: one JSON object a line. It need not exist yet.") { OnlyFor = Log, Required = true },
@@ -36,6 +43,16 @@ internal static class SourceSchema
             new KeySpec("max_line_bytes", new SizeType("1KiB", "64MiB", "\"2MiB\""), "Longest line; a longer one is skipped and counted.") { OnlyFor = Log, Default = "1MiB" },
             new KeySpec("rotate_wait", new DurationType("0s", "1h", "\"2m\""), "How long a rotated file is kept open for a writer that has not reopened.") { OnlyFor = Log, Default = "60s" },
             Map with { OnlyFor = [VibeThinker] },
+            new KeySpec(
+                "families",
+                new MapType(new TextType("chat_requests_total"), FamilyMap.Figures, "{ requests = 'chat_requests_total{path=\"/chat\"}', response_time = \"chat_latency_ms ms\" }"),
+                "The family of each figure: a name as on the page, in braces the rows to take (label=\"a\", label!=\"a|b\"), and a unit: s, ms or us; ratio or percent; sum or count of a histogram. Alternatives stand behind or, the best first. Rows are added up.")
+            {
+                OnlyFor = Generic,
+                Required = true,
+            },
+            new KeySpec("model_label", new TextType("model_name"), "The label that names the model; with model only the rows of that one are read.") { OnlyFor = Generic, DefaultNote = "none: set model" },
+            new KeySpec("once_labels", new ListType(new TextType("tp_rank")), "Labels whose rows say the same again, such as a rank's: one of them is taken.") { OnlyFor = Generic },
             new KeySpec("command", new CommandType("/usr/local/bin/nvidia-smi"), "The program.") { OnlyFor = [NvidiaSmi], Default = "nvidia-smi" },
             new KeySpec("sample_interval", new DurationType("1s", "1m", "\"2s\""), "Time between two samples of the tool.") { OnlyFor = [NvidiaSmi], Default = "1s" },
         ],
@@ -48,6 +65,10 @@ internal static class SourceSchema
         IsList = true,
         Keys = [.. Shared.Select(ForAll), .. OverHttp.Select(ForAll), Map],
     };
+
+    /// <summary>Kinds for a message: all engines as one.</summary>
+    public static string Among(IReadOnlyList<string> kinds) =>
+        string.Join(", ", Engines.All(kinds.Contains) ? kinds.Except(Engines).Prepend("any engine") : kinds);
 
     private static SectionSpec Fields => new("fields", "Names of the log's fields, of json_log only; a dot steps into an object.")
     {
@@ -69,16 +90,16 @@ internal static class SourceSchema
     private static IReadOnlyList<KeySpec> Shared =>
     [
         new KeySpec("name", new TextType("engine-a"), "The target tag; also tells two sources of the same kind and address apart.") { DefaultNote = "host:port of the endpoint, or the file's name" },
-        new KeySpec("model", new TextType("qwen3-4b"), "The model tag.") { OnlyFor = OfModels, DefaultNote = "the log line's model, vLLM's label model_name, vibethinker-1.5b for vibethinker" },
+        new KeySpec("model", new TextType("qwen3-4b"), "The model tag.") { OnlyFor = OfModels, DefaultNote = "the log line's model; the engine's own name for it, needed where its pages have none; vibethinker-1.5b for vibethinker" },
         new KeySpec("task", new TextType("code_review"), "What the model is used for: the task tag.") { OnlyFor = OfModels, DefaultNote = "the log line's task, else default; algorithm_reasoning for vibethinker" },
         new KeySpec("variant", new TextType("prompt-v2"), "Prompt version, LoRA or A/B arm: the variant tag.") { OnlyFor = OfModels, DefaultNote = "none" },
-        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
+        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs, then gateways, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
         new KeySpec("gpu", new ListType(new WordType("0")), "Indices or UUIDs of the GPUs that serve this model.") { OnlyFor = OfModels, DefaultNote = "all" },
     ];
 
     private static IReadOnlyList<KeySpec> OverHttp =>
     [
-        new KeySpec("endpoint", new UrlType(false, "\"https://127.0.0.1:8000/metrics\""), "Address of the metrics page.") { OnlyFor = Http, Required = true },
+        new KeySpec("endpoint", new UrlType(false, "\"https://127.0.0.1:8000/metrics\""), "Address of the metrics page. With auto the host and port are enough.") { OnlyFor = Http, Required = true },
         new KeySpec("token_file", new TokenFileType("/etc/fleetvibe/model.token"), "The bearer token for it.") { OnlyFor = Http },
         new KeySpec("token", new SecretType("use token_file, or token = \"${NAME}\"", AsToken: true), "The bearer token, out of the environment.") { OnlyFor = Http },
         .. ConfigurationSchema.TrustKeys("Allows a token over plain http off loopback.").Select(k => k with { OnlyFor = Http }),

@@ -3,7 +3,7 @@ using Akka.Actor;
 using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Http;
-using FleetVibe.Agent.Sources.Vllm;
+using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Tests.Sources.Vllm;
 using Microsoft.Extensions.Time.Testing;
 
@@ -16,7 +16,7 @@ public class PolledSourceActorTests : TestKit
     private readonly IActorRef _source;
 
     public PolledSourceActorTests() =>
-        _source = Sys.ActorOf(VllmSource.CreateProps(VllmPages.Settings, TestActor, _time, _clients.Create));
+        _source = Sys.ActorOf(EngineSource.CreateProps(VllmPages.Settings, TestActor, _time, _clients.Create));
 
     private static string Key => VllmPages.Settings.Key;
 
@@ -82,7 +82,7 @@ public class PolledSourceActorTests : TestKit
         Assert.Equal(4, Requests(await CollectAsync(Page(9))));
 
         // The second report was lost with the agent.
-        var again = Sys.ActorOf(VllmSource.CreateProps(VllmPages.Settings, TestActor, _time, _clients.Create));
+        var again = Sys.ActorOf(EngineSource.CreateProps(VllmPages.Settings, TestActor, _time, _clients.Create));
         await ExpectMsgAsync<SourceMessages.SourceReady>();
         again.Tell(new SourceMessages.StartSource(folded.Checkpoint, SpoolIsFresh: false, VllmPages.Epoch));
         again.Tell(SourceMessages.CollectDue.Instance);
@@ -109,7 +109,7 @@ public class PolledSourceActorTests : TestKit
     public async Task A_collection_that_began_before_a_restart_is_not_reported()
     {
         await StartAsync();
-        var adapter = new VllmAdapter(VllmPages.Settings);
+        var adapter = new EngineAdapter(VllmPages.Settings);
         var before = VllmPages.Fresh();
         var stale = Collection.Conclude(Key, adapter, before, new FetchOutcome(VllmPages.Page(Page(4)), null, ""), TimeSpan.Zero, VllmPages.Epoch);
         _source.Tell(SourceMessages.CollectDue.Instance);
@@ -149,6 +149,26 @@ public class PolledSourceActorTests : TestKit
             await CollectAsync(Page(1));
             _source.Tell(SourceMessages.ReportFolded.Instance);
             await CollectAsync(Page(1));
+        });
+    }
+
+    [Fact]
+    public async Task The_engine_that_was_found_is_told_once()
+    {
+        await StartAsync();
+        var settings = new EngineSourceSettings { Endpoint = VllmPages.Settings.Endpoint };
+        var source = Sys.ActorOf(PolledSourceActor.CreateProps(settings, new AutoAdapter(settings), TestActor, _time, _clients.Create));
+        await ExpectMsgAsync<SourceMessages.SourceReady>();
+        source.Tell(new SourceMessages.StartSource(null, SpoolIsFresh: false, VllmPages.Epoch));
+        await EventFilter.Info(contains: "is vLLM: its families begin with vllm:").ExpectOneAsync(async () =>
+        {
+            for (var requests = 1; requests <= 3; requests++)
+            {
+                source.Tell(SourceMessages.CollectDue.Instance);
+                _clients.Answer(new FetchOutcome(VllmPages.Page(Page(requests), at: requests * 10), null, ""));
+                await ExpectMsgAsync<SourceReport>();
+                source.Tell(SourceMessages.ReportFolded.Instance);
+            }
         });
     }
 

@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Metrics.Histograms;
 using FleetVibe.Metrics.Windows;
@@ -209,7 +210,7 @@ public class VllmAdapterTests
     [InlineData("# TYPE vllm_a counter\nvllm:prompt_tokens_total 5\n", "application/openmetrics-text", null)]
     public void What_is_not_the_page_is_told_apart(string body, string mediaType, ErrorClass? error)
     {
-        var page = new FleetVibe.Agent.Sources.Vllm.VllmAdapter(Settings).Read(Fresh(), Page(body, 10, mediaType));
+        var page = new EngineAdapter(Settings).Read(Fresh(), Page(body, 10, mediaType));
         Assert.Equal(error, page.Error);
         Assert.Equal(error is null, page.ErrorText.Length == 0);
         if (error == ErrorClass.MetricsDisabled)

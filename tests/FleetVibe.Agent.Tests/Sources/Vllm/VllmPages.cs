@@ -3,7 +3,7 @@ using System.Text;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
-using FleetVibe.Agent.Sources.Vllm;
+using FleetVibe.Agent.Sources.Engines;
 
 namespace FleetVibe.Agent.Tests.Sources.Vllm;
 
@@ -22,10 +22,10 @@ internal static class VllmPages
     public static FetchedPage Page(string text, double at = 10, string mediaType = "text/plain") =>
         new(Encoding.UTF8.GetBytes(text), mediaType, Epoch.AddSeconds(at));
 
-    public static CounterState Fresh() => new(new VllmAdapter(Settings).Origin, Epoch);
+    public static CounterState Fresh() => new(new EngineAdapter(Settings).Origin, Epoch);
 
     public static PolledPage Read(this CounterState state, string text, double at, VllmSourceSettings? settings = null) =>
-        new VllmAdapter(settings ?? Settings).Read(state, Page(text, at));
+        new EngineAdapter(settings ?? Settings).Read(state, Page(text, at));
 
     /// <summary>One engine's part of a page of vLLM 0.9.2 or later.</summary>
     /// <param name="latency">Cumulative counts of <see cref="Bounds"/> and the total; null leaves the family out.</param>
