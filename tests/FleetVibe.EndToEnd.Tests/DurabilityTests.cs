@@ -38,7 +38,7 @@ public class DurabilityTests
             await gateway.StopAsync();
         }
 
-        var answers = SystemCallTrace.AnswersAfterSync(File.ReadLines(trace), "commit-log.db-wal");
+        var answers = SystemCallTrace.AnswersAfterSync(await SystemCallTrace.ReadAsync(trace, Patience), "commit-log.db-wal");
 
         // The first question only reads.
         Assert.Equal(Enumerable.Repeat(true, Commits).Prepend(false), answers);
@@ -84,7 +84,7 @@ public class DurabilityTests
             await agent.StopAsync();
         }
 
-        var records = SystemCallTrace.RecordsAfterSync(File.ReadLines(trace), "spool.db-wal");
+        var records = SystemCallTrace.RecordsAfterSync(await SystemCallTrace.ReadAsync(trace, Patience), "spool.db-wal");
         Assert.True(records.Count >= Records, $"only {records.Count} records were seen");
         Assert.All(records, Assert.True);
     }
@@ -119,7 +119,7 @@ public class DurabilityTests
         using var process = Process.Start(SystemCallTrace.Strace, [.. SystemCallTrace.Command(trace).Skip(1), "python3", script]);
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
-        return SystemCallTrace.AnswersAfterSync(File.ReadLines(trace), "commit-log.db-wal");
+        return SystemCallTrace.AnswersAfterSync(await SystemCallTrace.ReadAsync(trace, Patience), "commit-log.db-wal");
     }
 
     private static async Task CommitAsync(Uri address)

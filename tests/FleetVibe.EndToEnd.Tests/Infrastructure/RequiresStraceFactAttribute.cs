@@ -17,7 +17,7 @@ internal sealed class RequiresStraceFactAttribute : FactAttribute
             return "strace is not installed (Debian: apt-get install strace)";
         }
 
-        using var process = Process.Start(new ProcessStartInfo(SystemCallTrace.Strace, ["-o", "/dev/null", "true"]) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(SystemCallTrace.Strace, ["-D", "-o", "/dev/null", "true"]) { RedirectStandardError = true })!;
         process.WaitForExit();
         return process.ExitCode == 0 ? null : "this system does not allow ptrace";
     }

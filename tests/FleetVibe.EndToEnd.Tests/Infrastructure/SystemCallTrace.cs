@@ -22,12 +22,27 @@ internal static partial class SystemCallTrace
     // Field 2 of AgentMessage, length-delimited.
     private const byte RecordTag = 0x12;
 
-    /// <summary>The command line that traces another; the trace goes to the file.</summary>
+    /// <summary>The command line that traces another and becomes it: signals reach it, not the tracer. The trace goes to the file.</summary>
     public static IReadOnlyList<string> Command(string traceFile) =>
     [
-        Strace, "-f", "-x", "-s", ShownBytes.ToString(CultureInfo.InvariantCulture),
+        Strace, "-D", "-f", "-x", "-s", ShownBytes.ToString(CultureInfo.InvariantCulture),
         "-e", "trace=openat,close,fsync,fdatasync,pwrite64,write,writev,sendmsg,sendto,read,recvmsg,recvfrom", "-ttt", "-o", traceFile,
     ];
+
+    /// <summary>The trace of a process that has ended: the tracer may be a moment behind.</summary>
+    public static async Task<IReadOnlyList<string>> ReadAsync(string traceFile, TimeSpan limit)
+    {
+        IReadOnlyList<string> lines = [];
+        await Eventually.Holds(
+            () =>
+            {
+                lines = File.Exists(traceFile) ? File.ReadAllLines(traceFile) : [];
+                return lines.Count > 0 && Ended().IsMatch(lines[^1]);
+            },
+            limit,
+            () => $"the trace does not end:\n{string.Join('\n', lines.TakeLast(5))}");
+        return lines;
+    }
 
     /// <summary>
     /// Every answer over HTTP/2, and whether the file was written and then synced between its question and it. The file has one
@@ -185,6 +200,9 @@ internal static partial class SystemCallTrace
 
     [GeneratedRegex(@"^(\d+) +[\d.]+ (.*)$")]
     private static partial Regex Line();
+
+    [GeneratedRegex(@"\+\+\+ (exited|killed) ")]
+    private static partial Regex Ended();
 
     [GeneratedRegex(@"^<\.\.\. \w+ resumed>")]
     private static partial Regex Resumed();
