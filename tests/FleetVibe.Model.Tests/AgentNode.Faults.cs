@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Spool;
+using Microsoft.Data.Sqlite;
 
 namespace FleetVibe.Model.Tests;
 
@@ -54,7 +55,7 @@ internal sealed partial class AgentNode
 
         var files = Companions[..2].Where(companion => File.Exists(_file.Path + companion))
             .ToDictionary(companion => companion, companion => File.ReadAllBytes(_file.Path + companion));
-        _copy = new Copy(files, Status.HighestOffered, [.. _held], _began);
+        _copy = new Copy(files, _store.Status.HighestOffered, [.. _held], _began);
     }
 
     /// <summary>
@@ -89,6 +90,29 @@ internal sealed partial class AgentNode
         _handshakeIsOverdue = offeredSince;
         OpenAgain();
         return true;
+    }
+
+    /// <summary>The spool makes room: what was never offered goes into larger windows.</summary>
+    internal void Coalesce()
+    {
+        if (_world.Mutant == Mutant.CoalSent)
+        {
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = _file.Path, Pooling = false }.ToString());
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "UPDATE records SET offered = 0";
+            command.ExecuteNonQuery();
+        }
+
+        var made = _store.Coalesce(1 << 20, _world.Now);
+        if (made.Gone > 0)
+        {
+            _world.Note($"{Name} coalesces {made.Gone} records into {string.Join(' ', made.Records.Select(record => record.Seq))}");
+            _world.Count("records coalesced", made.Gone);
+            _held = [.. _store.OfferedSequences(), .. _store.Backlog(int.MaxValue)];
+            _queue?.NoteBacklog();
+            CheckLedger();
+        }
     }
 
     private void OpenAgain()

@@ -72,7 +72,7 @@ internal sealed partial class AgentNode : IDisposable
     internal bool IsRolledBack => _handshakeIsOverdue;
 
     /// <summary>Its points are whole: no spool was lost, and no window's content was gone when a late line came.</summary>
-    internal bool TellsWholeWindows => !_replaced && Ledger.NodePointsSkipped == 0;
+    internal bool TellsWholeWindows => !_replaced && Ledger is { NodePointsSkipped: 0, NodePointsCoalesced: 0 };
 
     internal bool HasReadAll => _read == _log.Count && _state.OpenRequests == 0;
 
@@ -192,9 +192,9 @@ internal sealed partial class AgentNode : IDisposable
             return;
         }
 
-        if (_queue.BacklogWanted is { } after)
+        if (_queue.BacklogWanted)
         {
-            _queue.AddBacklog(_store.Backlog(after, BacklogPage), BacklogPage);
+            _queue.AddBacklog(_store.Backlog(BacklogPage), BacklogPage);
         }
 
         var asked = _queue.Take();
@@ -296,7 +296,7 @@ internal sealed partial class AgentNode : IDisposable
         var ledger = Status.Ledger;
         if (!ledger.AddsUp)
         {
-            throw new Violation("I4", $"the ledger of {Name} does not add up: {ledger}");
+            throw new Violation("I4", $"the ledger of {Name} does not add up: seen {ledger.Seen}, open {ledger.Open}, spooled {ledger.Spooled}");
         }
 
         if (_world.Mutant != Mutant.OpenLost && _state.CheckpointOf(SourceKey) is { } checkpoint && ledger.Seen > BitConverter.ToInt32(checkpoint) - _began)

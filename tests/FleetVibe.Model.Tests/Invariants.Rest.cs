@@ -1,8 +1,8 @@
-using FleetVibe.Gateway.RollUps;
 using FleetVibe.Gateway.Store;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Protocol.Windows;
 using Google.Protobuf;
 
 namespace FleetVibe.Model.Tests;
@@ -29,10 +29,11 @@ internal sealed partial class Invariants
             var ledger = node.Ledger;
             Require(
                 ledger is { Open: 0, Spooled: 0 } && (world.Mutant == Mutant.DlKey || ledger.Seen == _fated.GetValueOrDefault(node.Instance)), "I9",
-                $"{node.Name} at rest: {ledger}, {_fated.GetValueOrDefault(node.Instance)} fated");
+                $"{node.Name} at rest: seen {ledger.Seen}, open {ledger.Open}, spooled {ledger.Spooled}, {_fated.GetValueOrDefault(node.Instance)} fated");
         }
 
         world.Count("windows of several revisions", _windows.Values.Count(window => window.Revision > 1));
+        world.Count("windows above 10 s", _windows.Keys.Count(id => id.Level != WindowLevel._10S));
         foreach (var (name, sum) in _totals)
         {
             world.Count($"requests {name}", sum);
@@ -74,7 +75,7 @@ internal sealed partial class Invariants
     private bool IsOf(int request, WindowId window)
     {
         var truth = world.Truth.Requests[request];
-        return truth.Series.Model == window.Series && RollUpLevels.StartOf(window.Level, truth.Window) == window.Start;
+        return truth.Series.Model == window.Series && WindowLevels.StartOf(window.Level, truth.Window) == window.Start;
     }
 
     // I11
@@ -85,7 +86,7 @@ internal sealed partial class Invariants
         {
             for (var level = id.Level == WindowLevel._10S ? WindowLevel._1M : id.Level; level <= WindowLevel._1H; level++)
             {
-                var above = id with { Level = level, Start = RollUpLevels.StartOf(level, id.Start) };
+                var above = id with { Level = level, Start = WindowLevels.StartOf(level, id.Start) };
                 Bag.Add(expected.TryGetValue(above, out var bag) ? bag : expected[above] = [], window.Content);
             }
         }

@@ -265,18 +265,18 @@ internal sealed class Entity(World world, Member home, SeriesKey series)
                     reply => Do((state, now) => state.OpenWindowsLoaded(reply, now)), () => Do((state, now) => state.OpenWindowsFailed(now)));
                 break;
             case SeriesEffect.Load load:
-                var key = new WindowKey { Series = series, Level = WindowLevel._10S, Start = load.Start };
+                var key = load.Window.ToWire(series);
                 world.Network.Call(
                     $"load of {WindowId.Of(key)}@{home.Name}", home, () => world.Store.Load(key),
-                    window => Do((state, now) => state.WindowLoaded(load.Start, load.Ticket, window, now)),
-                    () => Do((state, now) => state.WindowLoadFailed(load.Start, load.Ticket, now)));
+                    window => Do((state, now) => state.WindowLoaded(load.Window, load.Ticket, window, now)),
+                    () => Do((state, now) => state.WindowLoadFailed(load.Window, load.Ticket, now)));
                 break;
             case SeriesEffect.Commit commit:
                 world.Network.Call(
                     $"commit {commit.Ticket} of {WindowId.Of(commit.Request.Key)}@{home.Name} on {commit.Request.BaseRevision}", home,
                     () => world.Store.Commit(commit.Request.Clone()),
-                    reply => Do((state, now) => state.CommitAnswered(commit.Start, commit.Ticket, commit.Request, reply, now)),
-                    () => Do((state, now) => state.CommitFailed(commit.Start, commit.Ticket, now)));
+                    reply => Do((state, now) => state.CommitAnswered(commit.Window, commit.Ticket, commit.Request, reply, now)),
+                    () => Do((state, now) => state.CommitFailed(commit.Window, commit.Ticket, now)));
                 break;
             case SeriesEffect.Refuse refuse:
                 world.Network.Call(

@@ -14,6 +14,9 @@ public enum Mutant
     /// <summary>A checkpoint goes to disk without the windows that are still open.</summary>
     OpenLost,
 
+    /// <summary>Records that were offered are coalesced.</summary>
+    CoalSent,
+
     /// <summary>The loser of a swap keeps its merged sums, and nothing checks them at the commit.</summary>
     NoSet,
 

@@ -20,13 +20,13 @@ public class ProtocolModelTests(ITestOutputHelper output)
         int.TryParse(Environment.GetEnvironmentVariable("FLEETVIBE_MODEL_FIRST"), CultureInfo.InvariantCulture, out var seed) ? seed : 0;
 
     [Fact]
-    public void Without_faults_every_request_is_in_its_window() => RunSeeds(SeedsOf(20), faults: false, []);
+    public void Without_faults_every_request_is_in_its_window() => RunSeeds(Math.Min(20, SeedsOf(20)), faults: false, []);
 
     [Fact]
     public void Whatever_fails_nothing_is_lost_and_nothing_is_there_twice()
     {
         var counts = new Dictionary<string, long>();
-        RunSeeds(SeedsOf(400), faults: true, counts);
+        RunSeeds(SeedsOf(600), faults: true, counts);
         foreach (var (what, count) in counts.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             output.WriteLine($"{count,10} {what}");
@@ -34,7 +34,7 @@ public class ProtocolModelTests(ITestOutputHelper output)
 
         string[] mustHappen =
         [
-            "windows of several revisions", "lost swaps", "late commits", "refused late", "requests late", "requests future", "requests undecodable", "requests in a gap", "roll-ups made",
+            "windows of several revisions", "lost swaps", "late commits", "refused late", "records coalesced", "windows above 10 s", "requests late", "requests future", "requests undecodable", "requests in a gap", "roll-ups made",
             "agents killed", "aggregators killed", "deliverers killed", "spools lost", "spools rolled back", "rolled back spools found",
             "replays", "horizon moves", "unknown outcomes", "204s lost",
         ];
@@ -45,6 +45,7 @@ public class ProtocolModelTests(ITestOutputHelper output)
     [InlineData(Mutant.AckMem)]
     [InlineData(Mutant.AckEarly)]
     [InlineData(Mutant.OpenLost)]
+    [InlineData(Mutant.CoalSent)]
     [InlineData(Mutant.NoSet)]
     [InlineData(Mutant.DlKey)]
     [InlineData(Mutant.FatePrune)]
@@ -56,7 +57,8 @@ public class ProtocolModelTests(ITestOutputHelper output)
         const int Seeds = 200;
         for (var seed = 0; seed < Seeds; seed++)
         {
-            if (FailureOf(Schedule.Of(seed, Length), mutant) is { } failure)
+            // Only where the sound parts come through.
+            if (FailureOf(Schedule.Of(seed, Length), mutant) is { } failure && FailureOf(Schedule.Of(seed, Length), Mutant.None) is null)
             {
                 output.WriteLine($"{mutant}: seed {seed}: {failure.Message}");
                 return;

@@ -16,6 +16,7 @@ internal enum Act
     Tick,
     Wait,
     WaitWindow,
+    Coalesce,
     RollUp,
     Deliver,
     Telegraf,
@@ -49,7 +50,7 @@ internal static class Schedule
     private static readonly (Act Act, int Weight)[] Usual =
     [
         (Act.Produce, 7), (Act.Read, 7), (Act.Store, 8), (Act.Connect, 5), (Act.Upload, 8), (Act.StreamUp, 8), (Act.StreamDown, 8),
-        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.RollUp, 5),
+        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.Coalesce, 3), (Act.RollUp, 5),
         (Act.Deliver, 16), (Act.Telegraf, 10),
     ];
 

@@ -143,6 +143,9 @@ internal sealed class World : IDisposable
             case Act.Tick when !member.IsPaused:
                 member.TickSeries();
                 break;
+            case Act.Coalesce:
+                node.Coalesce();
+                break;
             case Act.RollUp:
                 Store.RollUp();
                 break;
@@ -264,7 +267,7 @@ internal sealed class World : IDisposable
             }
         }
 
-        throw new Violation("rest", $"requests are still under way: {string.Join("; ", Nodes.Select(node => $"{node.Name} {node.Ledger}"))}");
+        throw new Violation("rest", $"requests are still under way: {string.Join("; ", Nodes.Select(node => $"{node.Name} has {node.Status.Records} records, open {node.Ledger.Open}, spooled {node.Ledger.Spooled}"))}");
     }
 
     private void Round()

@@ -59,6 +59,11 @@ internal static class ClusterWiring
             {
                 member.Join(member.SelfAddress);
             }
+            else
+            {
+                system.ActorOf(
+                    Props.Create(() => new StrayWatch(cluster.Seeds, new ClusterView(system), services.GetRequiredService<TimeProvider>())), "stray-watch");
+            }
 
             services.GetRequiredService<AggregatorHandle>().Started(new ClusterView(system).Address);
         });

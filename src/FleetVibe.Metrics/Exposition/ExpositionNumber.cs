@@ -24,6 +24,13 @@ internal static class ExpositionNumber
         var unsigned = text is [(byte)'+' or (byte)'-', ..] ? text[1..] : text;
         if (unsigned is [(>= (byte)'0' and <= (byte)'9') or (byte)'.', ..])
         {
+            // The framework's parser passes over NULs at the end.
+            if (text[^1] == 0)
+            {
+                value = 0;
+                return false;
+            }
+
             const NumberStyles Styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
             return double.TryParse(text, Styles, CultureInfo.InvariantCulture, out value);
         }

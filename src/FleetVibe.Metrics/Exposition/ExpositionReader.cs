@@ -8,22 +8,25 @@ namespace FleetVibe.Metrics.Exposition;
 /// </summary>
 public ref struct ExpositionReader
 {
-    private const int KeptSkippedLines = 5;
-
     private static readonly SearchValues<byte> NameBytes = SearchValues.Create(
         [.. "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:."u8, .. Enumerable.Range(0x80, 0x80).Select(b => (byte)b)]);
 
     private readonly FamilyFilter? _filter;
+    private readonly int _keptSkippedLines;
     private ReadOnlySpan<byte> _rest;
     private ReadOnlySpan<byte> _labels;
     private SamplePart _partOfName;
+    private bool _isNameInBraces;
+    private int _lineEnd;
     private List<SkippedLine>? _skipped;
 
     /// <param name="body">UTF-8, decompressed; a byte order mark is passed over.</param>
     /// <param name="filter">Null reads every family; <see cref="FamilyId"/> is then <see cref="FamilyFilter.Unknown"/>.</param>
     /// <param name="format">What the media type says; null takes a body that ends in <c># EOF</c> for OpenMetrics.</param>
-    public ExpositionReader(ReadOnlySpan<byte> body, FamilyFilter? filter, ExpositionFormat? format = null)
+    /// <param name="keptSkippedLines">How many skipped lines are kept with their reasons; all are counted.</param>
+    public ExpositionReader(ReadOnlySpan<byte> body, FamilyFilter? filter, ExpositionFormat? format = null, int keptSkippedLines = 5)
     {
+        _keptSkippedLines = keptSkippedLines;
         _rest = body.StartsWith("\ufeff"u8) ? body[3..] : body;
         _filter = filter;
         Format = format ?? (body.TrimEnd(" \t\r\n"u8).EndsWith("# EOF"u8) ? ExpositionFormat.OpenMetrics : ExpositionFormat.Text);
@@ -39,11 +42,17 @@ public ref struct ExpositionReader
     /// <summary>Without a filter only <see cref="SamplePart.Bucket"/> and <see cref="SamplePart.Quantile"/> are told from values, by their labels.</summary>
     public SamplePart Part { get; private set; }
 
-    /// <summary>Name of the sample as it stands on the wire.</summary>
+    /// <summary>Name of the sample as it stands on the wire; one in quotes is still escaped (<see cref="LabelText.Unescape"/>).</summary>
     public ReadOnlySpan<byte> Name { get; private set; }
 
-    /// <summary>May be infinite or not a number.</summary>
+    /// <summary>May be infinite or not a number; a native histogram has none and gives no number.</summary>
     public double Value { get; private set; }
+
+    /// <summary>The value as it stands on the wire.</summary>
+    public ReadOnlySpan<byte> ValueText { get; private set; }
+
+    /// <summary>The timestamp as it stands on the wire; empty where there is none.</summary>
+    public ReadOnlySpan<byte> TimestampText { get; private set; }
 
     /// <summary>Upper bound of a bucket; of a quantile its level, 0 to 1.</summary>
     public double UpperBound { get; private set; }
@@ -92,13 +101,13 @@ public ref struct ExpositionReader
             SawEof = false;
             if (!TryTakeName(ref line, out var name))
             {
-                Skip("expected a metric name");
+                Skip("expected a metric name", line);
             }
             else if (IsWanted(name))
             {
-                if (ReadSample(line) is { } reason)
+                if (ReadSample(ref line) is { } reason)
                 {
-                    Skip(reason);
+                    Skip(reason, line);
                     continue;
                 }
 
@@ -141,27 +150,38 @@ public ref struct ExpositionReader
         var end = _rest.IndexOf((byte)'\n');
         var line = end < 0 ? _rest : _rest[..end];
         _rest = end < 0 ? default : _rest[(end + 1)..];
-        return line.Trim(" \t\r"u8);
+        line = line.TrimEnd(" \t\r"u8);
+        _lineEnd = line.Length;
+        return line.TrimStart(" \t\r"u8);
     }
 
-    private static bool TryTakeName(scoped ref ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name)
+    private bool TryTakeName(scoped ref ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name)
     {
         var length = line.IndexOfAnyExcept(NameBytes);
         name = length < 0 ? line : line[..length];
         if (!name.IsEmpty)
         {
+            _isNameInBraces = false;
             line = line[name.Length..];
             return line is [] or [(byte)'{' or (byte)' ' or (byte)'\t', ..];
         }
 
-        // {"a quoted name", ...}: the name is the first thing in the braces.
-        if (line[0] != '{')
+        // {"a quoted name", ...}: the name is in the braces, mostly the first thing there.
+        _isNameInBraces = line[0] == '{';
+        if (!_isNameInBraces)
         {
             return false;
         }
 
         var inside = line[1..];
-        return LabelText.Next(ref inside, out name, out _) == LabelText.Step.MetricName && !name.IsEmpty;
+        LabelText.Step step;
+        do
+        {
+            step = LabelText.Next(ref inside, out name, out _);
+        }
+        while (step == LabelText.Step.Label);
+
+        return step == LabelText.Step.MetricName && !name.IsEmpty;
     }
 
     private bool IsWanted(ReadOnlySpan<byte> name)
@@ -182,22 +202,26 @@ public ref struct ExpositionReader
         return FamilyId != FamilyFilter.Unknown;
     }
 
-    // Null, or what is wrong.
-    private string? ReadSample(ReadOnlySpan<byte> line)
+    // Null, or what is wrong; the line then begins where it is wrong.
+    private string? ReadSample(scoped ref ReadOnlySpan<byte> line)
     {
         _labels = default;
         TimestampMs = null;
+        TimestampText = default;
         UpperBound = 0;
         ReadOnlySpan<byte> bound = default, quantile = default;
         LabelText.SkipBlanks(ref line);
-        if (line is [(byte)'{', ..])
+        if (line is [(byte)'{', ..] && !IsNativeHistogram(line))
         {
-            var rest = line[1..];
+            var start = line[1..];
+            line = start;
+            var names = _isNameInBraces ? 0 : 1;
             LabelText.Step step;
             do
             {
-                step = LabelText.Next(ref rest, out var label, out var value);
-                if (step == LabelText.Step.Bad)
+                step = LabelText.Next(ref line, out var label, out var value);
+                names += step == LabelText.Step.MetricName ? 1 : 0;
+                if (step == LabelText.Step.Bad || names > 1)
                 {
                     return "bad labels";
                 }
@@ -213,16 +237,27 @@ public ref struct ExpositionReader
             }
             while (step != LabelText.Step.End);
 
-            _labels = line[1..^rest.Length];
-            line = rest;
+            _labels = start[..^line.Length];
         }
 
         return ReadValue(ref line) ?? ReadTimestamp(ref line) ?? SetPart(bound, quantile);
     }
 
+    private static bool IsNativeHistogram(ReadOnlySpan<byte> text) => text.StartsWith("{count:"u8);
+
     private string? ReadValue(scoped ref ReadOnlySpan<byte> line)
     {
-        var token = TakeToken(ref line);
+        LabelText.SkipBlanks(ref line);
+        if (IsNativeHistogram(line) && line.IndexOf((byte)'}') is > 0 and var end)
+        {
+            ValueText = line[..(end + 1)];
+            Value = double.NaN;
+            line = line[ValueText.Length..];
+            return null;
+        }
+
+        var rest = line;
+        var token = TakeToken(ref rest);
         if (token.IsEmpty)
         {
             return "missing value";
@@ -233,13 +268,18 @@ public ref struct ExpositionReader
             return "invalid value";
         }
 
+        line = rest;
+
+        ValueText = token;
         Value = value;
         return null;
     }
 
     private string? ReadTimestamp(scoped ref ReadOnlySpan<byte> line)
     {
-        var token = TakeToken(ref line);
+        LabelText.SkipBlanks(ref line);
+        var rest = line;
+        var token = TakeToken(ref rest);
 
         // What follows a # is an exemplar, which nobody reads.
         if (token is [] or [(byte)'#', ..])
@@ -252,6 +292,9 @@ public ref struct ExpositionReader
             return "invalid timestamp";
         }
 
+        line = rest;
+        TimestampText = token;
+
         // Beyond the range of milliseconds the sample is good and its timestamp of no use.
         timestamp = Math.Round(Format == ExpositionFormat.OpenMetrics ? timestamp * 1000 : timestamp);
         TimestampMs = Math.Abs(timestamp) < long.MaxValue ? (long)timestamp : null;
@@ -260,6 +303,12 @@ public ref struct ExpositionReader
 
     private string? SetPart(ReadOnlySpan<byte> bound, ReadOnlySpan<byte> quantile)
     {
+        if (ValueText is [(byte)'{', ..])
+        {
+            Part = SamplePart.NativeHistogram;
+            return null;
+        }
+
         Part = _filter is null && Name.EndsWith("_bucket"u8) && !bound.IsEmpty ? SamplePart.Bucket : _partOfName;
         if (Part == SamplePart.Bucket)
         {
@@ -288,13 +337,13 @@ public ref struct ExpositionReader
         return token;
     }
 
-    private void Skip(string reason)
+    private void Skip(string reason, ReadOnlySpan<byte> unread)
     {
         SkippedLines++;
         _skipped ??= [];
-        if (_skipped.Count < KeptSkippedLines)
+        if (_skipped.Count < _keptSkippedLines)
         {
-            _skipped.Add(new SkippedLine(LineNumber, reason));
+            _skipped.Add(new SkippedLine(LineNumber, _lineEnd - unread.Length + 1, reason));
         }
     }
 }

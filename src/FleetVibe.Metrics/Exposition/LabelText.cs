@@ -47,18 +47,39 @@ public static class LabelText
         return Encoding.UTF8.GetString(bytes, 0, written);
     }
 
-    /// <summary>Takes the next item; <paramref name="rest"/> begins behind the opening brace or the item before.</summary>
+    /// <summary>Names and values between the braces, unescaped, in their order.</summary>
+    internal static List<KeyValuePair<string, string>> Pairs(ReadOnlySpan<byte> rest)
+    {
+        var pairs = new List<KeyValuePair<string, string>>();
+        while (!rest.IsEmpty)
+        {
+            switch (Next(ref rest, out var name, out var value))
+            {
+                case Step.Label:
+                    pairs.Add(KeyValuePair.Create(Unescape(name), Unescape(value)));
+                    break;
+                case Step.MetricName:
+                    break;
+                default:
+                    return pairs;
+            }
+        }
+
+        return pairs;
+    }
+
+    /// <summary>
+    /// Takes the next item; <paramref name="rest"/> begins behind the opening brace or the item before. One comma may stand
+    /// before any item and before the closing brace, and may be missing between items, as some reader of note has it each way.
+    /// </summary>
     internal static Step Next(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         value = default;
         SkipBlanks(ref rest);
-
-        // Commas at the end are harmless, after a label or without any.
         if (rest is [(byte)',', ..])
         {
-            var behind = rest[1..];
-            SkipBlanks(ref behind);
-            rest = behind is [(byte)'}', ..] ? behind : rest;
+            rest = rest[1..];
+            SkipBlanks(ref rest);
         }
 
         if (rest is [(byte)'}', ..])
@@ -78,7 +99,7 @@ public static class LabelText
             SkipBlanks(ref rest);
             if (rest is not [(byte)'=', ..])
             {
-                return TakeSeparator(ref rest) ? Step.MetricName : Step.Bad;
+                return rest is [(byte)',' or (byte)'}', ..] ? Step.MetricName : Step.Bad;
             }
         }
         else
@@ -96,7 +117,21 @@ public static class LabelText
 
         rest = rest[1..];
         SkipBlanks(ref rest);
-        return TryTakeString(ref rest, out value) && TakeSeparator(ref rest) ? Step.Label : Step.Bad;
+        return TryTakeString(ref rest, out value) ? Step.Label : Step.Bad;
+    }
+
+    /// <summary>Whether raw text has an escape beyond <c>\\</c>, <c>\"</c> and <c>\n</c>.</summary>
+    internal static bool HasOtherEscape(ReadOnlySpan<byte> raw)
+    {
+        for (var i = 0; i < raw.Length; i++)
+        {
+            if (raw[i] == '\\' && (++i >= raw.Length || raw[i] is not ((byte)'\\' or (byte)'"' or (byte)'n')))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     internal static void SkipBlanks(scoped ref ReadOnlySpan<byte> rest)
@@ -107,19 +142,7 @@ public static class LabelText
         }
     }
 
-    private static bool TakeSeparator(scoped ref ReadOnlySpan<byte> rest)
-    {
-        SkipBlanks(ref rest);
-        if (rest is [(byte)',', ..])
-        {
-            rest = rest[1..];
-            return true;
-        }
-
-        return rest is [(byte)'}', ..];
-    }
-
-    private static bool TryTakeString(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> text)
+    internal static bool TryTakeString(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> text)
     {
         text = default;
         if (rest is not [(byte)'"', ..])

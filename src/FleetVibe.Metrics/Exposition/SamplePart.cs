@@ -20,6 +20,9 @@ public enum SamplePart
 
     /// <summary>A quantile of a summary.</summary>
     Quantile,
+
+    /// <summary>A whole native histogram in braces; it has no single value.</summary>
+    NativeHistogram,
 }
 
 /// <summary>Grammar of an exposition.</summary>
@@ -34,4 +37,5 @@ public enum ExpositionFormat
 
 /// <summary>A line that was left out.</summary>
 /// <param name="Line">From 1.</param>
-public readonly record struct SkippedLine(int Line, string Reason);
+/// <param name="Column">Where reading ended, in bytes from 1.</param>
+public readonly record struct SkippedLine(int Line, int Column, string Reason);

@@ -25,6 +25,15 @@ internal sealed class TelegrafFaultPlan
         }
     }
 
+    /// <summary>What was queued and has not struck yet will not.</summary>
+    public void Forget()
+    {
+        lock (_lock)
+        {
+            _queue.Clear();
+        }
+    }
+
     public void SetProbabilities(IReadOnlyDictionary<TelegrafFault, double> probabilities)
     {
         lock (_lock)

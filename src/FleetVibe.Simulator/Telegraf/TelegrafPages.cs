@@ -8,7 +8,7 @@ namespace FleetVibe.Simulator.Telegraf;
 /// <summary>
 /// Sends each request to its listener. Paths that begin with an underscore exist in the simulator alone:
 /// <c>GET /_points?measurement=m</c> and <c>GET /_violations</c> (JSON lines), <c>GET /_stats</c> (JSON), and
-/// <c>POST /_faults?kind=Status503&amp;times=3</c>, which queues faults. They want what any of the listeners wants.
+/// <c>POST /_faults?kind=Status503&amp;times=3</c>, which queues faults, and <c>DELETE /_faults</c>, which forgets those that wait. They want what any of the listeners wants.
 /// </summary>
 internal sealed class TelegrafPages(TelegrafCore core)
 {
@@ -89,6 +89,7 @@ internal sealed class TelegrafPages(TelegrafCore core)
         "/_violations" => LinesAsync(context, core.Violations.Select(v => new { kind = v.Kind.ToString(), text = v.Text })),
         "/_stats" => LinesAsync(context, [Describe(core.Statistics)]),
         "/_faults" when context.Request.Method == "POST" => QueueFaults(context),
+        "/_faults" when context.Request.Method == "DELETE" => ForgetFaults(context),
         _ => NotFoundAsync(context),
     };
 
@@ -104,6 +105,13 @@ internal sealed class TelegrafPages(TelegrafCore core)
         }
 
         core.Faults.Enqueue(Enumerable.Repeat(fault, times));
+        context.Response.StatusCode = 204;
+        return Task.CompletedTask;
+    }
+
+    private Task ForgetFaults(HttpContext context)
+    {
+        core.Faults.Forget();
         context.Response.StatusCode = 204;
         return Task.CompletedTask;
     }

@@ -3,6 +3,7 @@ using FleetVibe.Verbs.Check;
 using FleetVibe.Verbs.Demo;
 using FleetVibe.Verbs.Explain;
 using FleetVibe.Verbs.Ledger;
+using FleetVibe.Verbs.Parse;
 using FleetVibe.Verbs.Replay;
 using FleetVibe.Verbs.Run;
 using FleetVibe.Verbs.Simulate;
@@ -34,6 +35,7 @@ internal static class CommandLine
     {
         RunCommand.Create(),
         CheckCommand.Create(),
+        ParseCommand.Create(),
         ReplayCommand.Create(),
         SimulateCommand.Create(),
         DemoCommand.Create(),

@@ -75,7 +75,9 @@ public sealed class GatewayClientTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<RpcException>(() => client.Commit(new CommitRequest()));
         Assert.False(client.IsReachable);
-        Assert.Contains("127.0.0.1:1", (await Assert.ThrowsAsync<RpcException>(() => client.LoadWindow(Request()))).Status.Detail, StringComparison.Ordinal);
+
+        // The next is the dead one, or this would be answered.
+        await Assert.ThrowsAsync<RpcException>(() => client.LoadWindow(Request()));
         Assert.Equal("log", (await client.LoadWindow(Request())).LogId);
     }
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace FleetVibe.Chaos.Tests.Network;
 
-public sealed class LinkProxyTests : IAsyncLifetime
+public sealed class LinkProxyTests : IAsyncLifetime, IDisposable
 {
     private static readonly byte[] Hello = "hello"u8.ToArray();
 
@@ -22,10 +22,11 @@ public sealed class LinkProxyTests : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    public async Task DisposeAsync()
+    public async Task DisposeAsync() => await _proxy.DisposeAsync();
+
+    public void Dispose()
     {
         _caller.Dispose();
-        await _proxy.DisposeAsync();
         _server.Dispose();
     }
 

@@ -12,6 +12,9 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
     private static readonly TimeSpan TermWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan KillWithin = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RejoinWithin = TimeSpan.FromSeconds(45);
+    // More than a gateway can try while a fault lasts.
+    private const int EveryWrite = 1000;
+
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private static readonly FlowState Stall = FlowState.Of(FlowMode.Stall);
@@ -40,7 +43,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
                 SetAll(UplinksOf(fault.Target), CutOf(fault));
                 break;
             case FaultKind.Delay:
-                SetAll([LinkOf(fault.Target)], new FlowState(FlowMode.Delay, TimeSpan.FromMilliseconds(fault.Amount)));
+                SetAll([LinkOf(fault.Target)], new FlowState(FlowMode.Delay, TimeSpan.FromMilliseconds(fault.DelayMs)));
                 break;
             case FaultKind.Stall:
                 SetAll([LinkOf(fault.Target)], Stall);
@@ -55,7 +58,7 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
                 await Task.Run(fleet.Disks[fault.Target].Fill, cancellationToken);
                 break;
             case FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose:
-                await fleet.Telegraf.QueueFaultsAsync(TelegrafFaultOf(fault), fault.Amount, cancellationToken);
+                await fleet.Telegraf.QueueFaultsAsync(TelegrafFaultOf(fault), EveryWrite, cancellationToken);
                 break;
             case FaultKind.RestartAll:
                 await Task.WhenAll(fleet.Processes.Select(process => KillAsync(process.Name)));
@@ -93,11 +96,14 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
             case FaultKind.DiskFullAgent or FaultKind.DiskFullGateway:
                 fleet.Disks[fault.Target].Free();
                 break;
+            case FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose:
+                await fleet.Telegraf.ForgetFaultsAsync(cancellationToken);
+                break;
             case FaultKind.RestartAll:
                 await fleet.StartAsync(cancellationToken);
                 break;
             default:
-                // Failing writes are a number of writes; an upgrade has restarted what it stopped.
+                // An upgrade has restarted what it stopped.
                 break;
         }
     }

@@ -29,6 +29,14 @@ internal sealed class TelegrafProbe(int port) : IDisposable
         answer.EnsureSuccessStatusCode();
     }
 
+    /// <summary>From now on writes succeed.</summary>
+    public async Task ForgetFaultsAsync(CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, Address("_faults"));
+        using var answer = await _client.SendAsync(request, cancellationToken);
+        answer.EnsureSuccessStatusCode();
+    }
+
     /// <summary>Whether it serves.</summary>
     public async Task<bool> IsUpAsync(CancellationToken cancellationToken)
     {

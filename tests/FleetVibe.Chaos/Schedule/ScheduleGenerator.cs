@@ -77,7 +77,7 @@ internal sealed class ScheduleGenerator
 
     private TimedFault Draw(FaultKind kind, TimeSpan at, int number)
     {
-        var (target, from, to, amount) = kind switch
+        var (target, from, to, delayMs) = kind switch
         {
             FaultKind.KillAgent => (Pick(_shape.Agents), 0, 10, 0),
             FaultKind.KillAggregator => (Pick(_shape.Aggregators), 0, 10, 0),
@@ -95,14 +95,12 @@ internal sealed class ScheduleGenerator
             FaultKind.HalfOpen => (PickLink(), 10, 40, 0),
             FaultKind.DiskFullAgent => (Pick([.. _shape.SmallDisks.Where(d => d != _shape.Gateway)]), 10, 30, 0),
             FaultKind.DiskFullGateway => (_shape.Gateway, 10, 30, 0),
-            FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 => (_shape.Telegraf, 5, 15, 2 + _random.Next(5)),
-            FaultKind.TelegrafHang => (_shape.Telegraf, 10, 20, 1),
-            FaultKind.TelegrafClose => (_shape.Telegraf, 5, 15, 1 + _random.Next(3)),
+            FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose => (_shape.Telegraf, 5, 20, 0),
             FaultKind.RestartAll => ("everything", 0, 10, 0),
             FaultKind.RollingUpgrade => ("aggregators", 30, 30, 0),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "is not drawn"),
         };
-        return new TimedFault(number, at, kind, target, TimeSpan.FromSeconds(Math.Round(from + ((to - from) * _random.NextDouble()), 1)), amount);
+        return new TimedFault(number, at, kind, target, TimeSpan.FromSeconds(Math.Round(from + ((to - from) * _random.NextDouble()), 1)), delayMs);
     }
 
     /// <summary>What nobody else may touch meanwhile, and for how long after it is healed.</summary>

@@ -24,12 +24,12 @@ internal sealed record FleetShape(
 /// <param name="At">Since the end of the warm-up.</param>
 /// <param name="Target">A process, or "one>other" for a link.</param>
 /// <param name="Duration">Until it is healed; for a killed process, until it is started again.</param>
-/// <param name="Amount">Milliseconds of a delay, failed writes of a Telegraf; else 0.</param>
-internal sealed record TimedFault(int Number, TimeSpan At, FaultKind Kind, string Target, TimeSpan Duration, int Amount)
+/// <param name="DelayMs">Of a <see cref="FaultKind.Delay"/>; else 0.</param>
+internal sealed record TimedFault(int Number, TimeSpan At, FaultKind Kind, string Target, TimeSpan Duration, int DelayMs)
 {
     public TimeSpan End => At + Duration;
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Number,4}  +{At.TotalSeconds,6:0.0} s  {Kind.Name(),-18} {Target,-20} {Duration.TotalSeconds,5:0.0} s{(Amount > 0 ? $"  {Amount} {(Kind == FaultKind.Delay ? "ms" : "writes")}" : "")}");
+        $"{Number,4}  +{At.TotalSeconds,6:0.0} s  {Kind.Name(),-18} {Target,-20} {Duration.TotalSeconds,5:0.0} s{(DelayMs > 0 ? $"  {DelayMs} ms" : "")}");
 }

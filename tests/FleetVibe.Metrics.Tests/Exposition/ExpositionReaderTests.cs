@@ -104,7 +104,12 @@ public class ExpositionReaderTests
     [InlineData("x 7 # {} 1", "7")]
     [InlineData("x 7 # {trace_id=\"a\"} 0.67 1700000000", "7")]
     [InlineData("x 7 1700000000000 # {trace_id=\"a\"} 0.67", "7")]
+    [InlineData("x{,a=\"b\"} 7", "7")]
+    [InlineData("x{a=\"b\" c=\"d\"} 7", "7")]
     [InlineData("{\"x\"} 7", "7")]
+    [InlineData("{a=\"b\",\"x\"} 7", "7")]
+    [InlineData("x{a=\"b\"} {count:24,sum:100,schema:0} 5", "NaN")]
+    [InlineData("x {count:24,sum:100,schema:0}", "NaN")]
     [InlineData("{\"x\",\"label.y\"=\"b\"} 7", "7")]
     public void A_sample_is_read(string line, string value)
     {
@@ -133,6 +138,11 @@ public class ExpositionReaderTests
     [InlineData("x{a=\"b\",,c=\"d\"} 7", "bad labels")]
     [InlineData("x{,,} 7", "bad labels")]
     [InlineData("x{=\"b\"} 7", "bad labels")]
+    [InlineData("x{\"y\"} 7", "bad labels")]
+    [InlineData("{\"x\",\"x\"} 7", "bad labels")]
+    [InlineData("x 7\0", "invalid value")]
+    [InlineData("x 7.5\0", "invalid value")]
+    [InlineData("x {count:24", "invalid value")]
     [InlineData("x{a=\"b\\", "bad labels")]
     [InlineData("x{a", "bad labels")]
     [InlineData("<html>", "expected a metric name")]
@@ -152,7 +162,9 @@ public class ExpositionReaderTests
         Assert.Equal(2, reader.Value);
         Assert.False(reader.Read());
         Assert.Equal(1, reader.SkippedLines);
-        Assert.Equal(new SkippedLine(2, reason), Assert.Single(reader.FirstSkipped));
+        var skipped = Assert.Single(reader.FirstSkipped);
+        Assert.Equal((2, reason), (skipped.Line, skipped.Reason));
+        Assert.InRange(skipped.Column, 1, line.Length + 1);
     }
 
     [Fact]

@@ -138,6 +138,20 @@ public sealed class TelegrafFaultTests : TelegrafFixture
     }
 
     [Fact]
+    public async Task Faults_that_wait_are_forgotten_on_demand()
+    {
+        await using var telegraf = await StartAsync();
+        telegraf.QueueFaults(Enumerable.Repeat(TelegrafFault.Status503, 2));
+        Assert.Equal(503, (await WriteAsync(telegraf, "/telegraf", Good)).Status);
+
+        using var client = new HttpClient(new SocketsHttpHandler(), disposeHandler: true);
+        using var forgotten = await client.DeleteAsync(new Uri(telegraf.Address, "/_faults"));
+
+        Assert.Equal(204, (int)forgotten.StatusCode);
+        Assert.Equal(204, (await WriteAsync(telegraf, "/telegraf", Good)).Status);
+    }
+
+    [Fact]
     public async Task A_closed_telegraf_refuses_connections_and_forgets_nothing()
     {
         await using var telegraf = await StartAsync();

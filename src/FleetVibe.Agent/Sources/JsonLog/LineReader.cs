@@ -53,6 +53,9 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
         return true;
     }
 
+    /// <summary>What is to be parsed of a line.</summary>
+    internal static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> line) => (line.StartsWith("\uFEFF"u8) ? line[3..] : line).Trim(" \t\r"u8);
+
     private int Fill(TailedFile file, long offset)
     {
         var filled = 0;
@@ -130,12 +133,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
 
     private void Take(ReadOnlySpan<byte> line, LogBatch batch)
     {
-        if (line.StartsWith("\uFEFF"u8))
-        {
-            line = line[3..];
-        }
-
-        line = line.Trim(" \t\r"u8);
+        line = Content(line);
         if (line.IsEmpty)
         {
             return;

@@ -60,7 +60,7 @@ internal sealed class SkipCounts
             .OrderByDescending(reason => this[reason])
             .Select(reason => $"{this[reason]} {NameOf(reason)}"));
 
-    private static string NameOf(SkipReason reason) => reason switch
+    internal static string NameOf(SkipReason reason) => reason switch
     {
         SkipReason.NotJson => "not_json",
         SkipReason.BadTimestamp => "bad_timestamp",

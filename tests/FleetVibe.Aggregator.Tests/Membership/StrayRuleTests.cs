@@ -1,0 +1,52 @@
+using FleetVibe.Aggregator.Membership;
+
+namespace FleetVibe.Aggregator.Tests.Membership;
+
+public class StrayRuleTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 11, 24, 8, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan After = StrayRule.Patience + TimeSpan.FromSeconds(1);
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_minority_beside_a_seed_that_answers_is_stray_after_a_while(int membersUp)
+    {
+        var rule = new StrayRule(seeds: 3);
+
+        Assert.False(rule.IsStray(membersUp, strangerAnswers: true, Start));
+        Assert.False(rule.IsStray(membersUp, strangerAnswers: true, Start + StrayRule.Patience));
+        Assert.True(rule.IsStray(membersUp, strangerAnswers: true, Start + After));
+    }
+
+    [Fact]
+    public void Of_two_clusters_the_one_with_a_majority_of_the_seeds_stays()
+    {
+        var rule = new StrayRule(seeds: 3);
+
+        Assert.False(rule.IsStray(2, strangerAnswers: true, Start));
+        Assert.False(rule.IsStray(2, strangerAnswers: true, Start + After));
+    }
+
+    [Fact]
+    public void Who_is_left_alone_because_nobody_else_runs_goes_on()
+    {
+        var rule = new StrayRule(seeds: 3);
+
+        Assert.False(rule.IsStray(1, strangerAnswers: false, Start));
+        Assert.False(rule.IsStray(1, strangerAnswers: false, Start + After));
+    }
+
+    [Fact]
+    public void A_seed_that_joined_meanwhile_was_only_late()
+    {
+        var rule = new StrayRule(seeds: 3);
+        rule.IsStray(1, strangerAnswers: true, Start);
+        rule.IsStray(2, strangerAnswers: false, Start.AddSeconds(10));
+
+        Assert.False(rule.IsStray(1, strangerAnswers: true, Start + After));
+    }
+
+    [Fact]
+    public void A_cluster_without_seeds_is_never_stray() => Assert.False(new StrayRule(seeds: 0).IsStray(1, strangerAnswers: false, Start + After));
+}

@@ -1,0 +1,102 @@
+using System.Text;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.Reading;
+using FleetVibe.Configuration;
+using FleetVibe.Metrics.Exposition;
+using FleetVibe.Metrics.Exposition.Strict;
+using FleetVibe.Metrics.LineProtocol;
+
+namespace FleetVibe.Fuzz;
+
+/// <summary>Everything that reads what others wrote.</summary>
+internal static class FuzzTargets
+{
+    private const long Many = 10_000_000;
+    private const long Some = 100_000;
+
+    private static readonly string[] Pages =
+    [
+        "# HELP vllm:num_requests_running Running.\n# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine=\"0\",model_name=\"m\"} 3.0\n",
+        "# TYPE x histogram\nx_bucket{le=\"0.5\",m=\"a\\\\b\\\"c\\n\"} 1.0\nx_bucket{le=\"+Inf\",m=\"a\"} 2 1700000000000\nx_sum 1e3\nx_count 2\n",
+        "vllm:e2e_request_latency_seconds_bucket{le=\"0.3\",model_name=\"m\"} 1.0\nvllm:e2e_request_latency_seconds_count{model_name=\"m\"} 2.0\nvllm:prompt_tokens_total{model_name=\"m\"} 12345678901234567890\n",
+        "{\"q.name\",l=\"v\"} NaN\n{l=\"v\",\"q.name\"} -Inf\n", "# TYPE \"q.name\" summary\n{\"q.name\",quantile=\"0.5\"} 1\n",
+        "a_total 1 1.5 # {trace_id=\"a\"} 0.5 1.5\n", "x {count:24,sum:100,schema:0,positive_spans:[0:2,1:2]}\n", "# TYPE i info\ni_info{v=\"1\"} 1\n# TYPE s stateset\ns{s=\"on\"} 1\n",
+        "# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n", "# EOF\n", "DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-1\",modelName=\"L4\"} 99\nDCGM_FI_DEV_FB_USED{gpu=\"0\",UUID=\"GPU-1\"} 2147483632\n",
+        "process_start_time_seconds 1.7e9\nvllm:request_success_total{finished_reason=\"stop\",model_name=\"m\"} 2.0\n",
+    ];
+
+    private static readonly string[] PageTokens = ["{", "}", "\"", "\\", ",", "=", "#", " ", "\t", "# TYPE ", "# HELP ", "# EOF", "le=\"", "NaN", "-nan(ind)", "+Inf", "1e400", "{count:", "_bucket", "_total"];
+
+    public static IReadOnlyList<FuzzTarget> All { get; } =
+    [
+        new("exposition", Many, Pages, PageTokens, () => Exposition),
+        new("json_log", Many,
+            [
+                "{\"timestamp\":\"2026-11-24T08:00:00.123Z\",\"prompt_tokens\":211,\"completion_tokens\":9120,\"duration_ms\":45210,\"status\":\"stop\",\"model\":\"m\"}",
+                "{\"timestamp\":1764000000.25,\"duration_ms\":\"12.5\",\"status\":200,\"model\":\"\\u00fc\\ud83e\\udd80\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":null}}",
+                "{\"timestamp\":\"2025-11-24 06:00:04,123\",\"task\":{\"a\":[1,2,{}]},\"duration_ms\":-1,\"model\":7}", "{\"timestamp\":\"2025-11-24T06:00:60+23:59\",\"model\":\"m\",\"status\":{}}",
+            ],
+            ["{", "}", "\"", "\\", ":", ",", "[", "]", "null", "true", "1e400", "-0", "99999999999999999999", "\\ud800", "\\u0000", "\"model\":", "\"timestamp\":", "9999-12-31T23:59:60-23:59", "0001-01-01T00:00:00+23:59"],
+            JsonLog),
+        new("line_protocol", Many,
+            [
+                "cpu,host=a value=1i 1\n", "m\\ x,a\\,b=c\\=d f=\"s \\\" \\\\ t\",g=-1.5e3,h=t,i=5u -42\r\n", "# comment\n", "\n", "vibe v=1", "cü,t=世 v=\"é\" 9223372036854775807\n", "x v=\"a\nb\" 1\n",
+            ],
+            ["\\", "\"", ",", "=", " ", "#", "i", "u", "true", "-", "e", ".", "9223372036854775808", "\t"],
+            () => static input => LineProtocolReader.Read(input).Points.Count),
+        new("page", Some, [.. Pages, "{\"requests\": 12, \"input_tokens\": 5, \"output_tokens\": NaN, \"response_time_ms\": 4.5}"], [.. PageTokens, "\":", "Infinity", "[", "null"], () => Page),
+        new("nvidia_smi", Some,
+            [
+                "index, uuid, utilization.gpu [%], memory.used [MiB], temperature.gpu, clocks_event_reasons.active, name\n", "0, GPU-1, 97, 10240, 71, 0x0000000000000044, NVIDIA A, B\n",
+                "1, GPU-2, [N/A], [Not Supported], 71 %, 0xffffffffffffffffff, NVIDIA\n", "Unable to determine the device handle for GPU 0000:01:00.0: Unknown Error\n", "uuid, index, memory.total [GiB]\nGPU-3, 4294967296, 1e300\n",
+            ],
+            [", ", ",", "[", "]", "[N/A]", "0x", "index", "uuid", " ", "-1", "NaN"],
+            () => static input => GpuTableReading.Read(input, DateTimeOffset.UnixEpoch).Gpus.Count),
+        new("toml", Some,
+            [
+                "[[agent.sources]]\nkind = \"json_log\"\npath = \"/var/log/requests.jsonl\"\nmodel = \"m\"\n", "[[agent.sources]]\nkind = \"vllm\"\nendpoint = \"https://127.0.0.1:8000/metrics\"\ninterval = \"10s\"\n",
+                "[aggregator]\nlisten = \":7071\"\n", "[gateway.telegraf]\nurl = \"http://127.0.0.1:8187\"\ndialect = 'influxdb_v2'\n", "[node]\nname = \"a\"\n",
+                "[[inputs.vibe_thinker]]\n  endpoint = \"https://gpu:8080/metrics\"\n  interval = 15\n  [inputs.vibe_thinker.headers]\n    Authorization = \"Bearer x\"\n",
+            ],
+            ["[", "]", "[[", "]]", "=", "\"", "\"\"\"", "'", "{", "}", ",", ".", "#", "${A}", "${", "1e999", "9999999999999999999999", "1979-05-27T07:32:00Z", "\\u", "true"],
+            () => Toml),
+    ];
+
+    private static int Exposition(byte[] input)
+    {
+        var reader = new ExpositionReader(input, Filter);
+        while (reader.Read())
+        {
+            _ = reader.GetLabel("model_name"u8);
+        }
+
+        var all = new ExpositionReader(input, null);
+        while (all.Read())
+        {
+            _ = all.GetLabel("m"u8);
+        }
+
+        _ = StrictExposition.FirstFault(input, ExpositionFormat.Text);
+        _ = StrictExposition.FirstFault(input, ExpositionFormat.OpenMetrics);
+        return all.Samples;
+    }
+
+    private static FamilyFilter Filter { get; } = new("x", "vllm:num_requests_running", "vllm_e2e_request_latency_seconds", "vllm:prompt_tokens", "q.name");
+
+    private static FuzzRead JsonLog()
+    {
+        var parser = new LogLineParser(new JsonLogSourceSettings { Path = "", Fields = new LogFields { InputTokens = "usage.prompt_tokens" } });
+        return input => input.Length > 0 && parser.TryParse(input, out _, out _) ? 1 : 0;
+    }
+
+    private static int Page(byte[] input)
+    {
+        var text = ExpositionBody.Unquote(input);
+        _ = PageReading.Look(text, DateTimeOffset.UnixEpoch);
+        return ExpositionPage.Read(text.Span).Samples;
+    }
+
+    private static int Toml(byte[] input) =>
+        ConfigurationLoader.Load(Encoding.UTF8.GetString(input), "fuzz.toml", new LoadingOptions { CheckFiles = false, MachineName = "node-a", Environment = new Dictionary<string, string>() }).HasErrors ? 0 : 1;
+}
