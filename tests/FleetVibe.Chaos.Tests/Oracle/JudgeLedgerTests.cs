@@ -67,7 +67,7 @@ public class JudgeLedgerTests
             },
             Nodes =
             {
-                new NodeView { Node = "a", Ledger = new AgentLedger { Seen = 100, Open = 1, Spooled = 2, AckedCommitted = 90, AckedLate = 4, AckedFuture = 2, AckedUndecodable = 1 } },
+                new NodeView { Node = "a", Ledger = new AgentLedger { Seen = 103, Open = 1, Spooled = 2, AckedCommitted = 90, AckedLate = 4, AckedFuture = 2, AckedUndecodable = 1, DroppedSpoolFull = 3 } },
                 new NodeView { Node = "never heard" },
             },
         };
@@ -75,8 +75,8 @@ public class JudgeLedgerTests
         var numbers = FleetLedgerNumbers.From(snapshot);
 
         var node = Assert.Single(numbers.Nodes);
-        Assert.Equal(("a", 100L, 1L, 2L, 90L, 2, 7L), (node.Node, node.Seen, node.Open, node.Spooled, node.Committed, node.Spools, node.RefusedInAll));
-        Assert.Equal(4, node.Refused["late"]);
+        Assert.Equal(("a", 103L, 1L, 2L, 90L, 2, 10L), (node.Node, node.Seen, node.Open, node.Spooled, node.Committed, node.Spools, node.RefusedInAll));
+        Assert.Equal((4L, 3L), (node.Refused["late"], node.Refused["spool_full"]));
         Assert.Equal(new GatewayLedgerNumbers(90, 9, 1, 5, 2, 1), numbers.Gateway);
     }
 }

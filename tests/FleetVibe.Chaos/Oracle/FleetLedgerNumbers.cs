@@ -26,6 +26,7 @@ public sealed record FleetLedgerNumbers(IReadOnlyList<NodeLedgerNumbers> Nodes, 
                 ["late"] = (long)ledger.AckedLate,
                 ["future"] = (long)ledger.AckedFuture,
                 ["undecodable"] = (long)ledger.AckedUndecodable,
+                ["spool_full"] = (long)ledger.DroppedSpoolFull,
             },
         };
 }
