@@ -6,8 +6,17 @@ namespace FleetVibe.Fuzz;
 /// <summary>The page that says what the last long run came to.</summary>
 internal static class FuzzReport
 {
-    public static string Of(ulong seed, IReadOnlyList<FuzzResult> results)
+    /// <param name="before">The page as it stands; its rows of readers that were not run now stay.</param>
+    public static string Of(ulong seed, IReadOnlyList<FuzzResult> results, string before)
     {
+        var rows = before.Split('\n').Where(l => l.StartsWith("| ", StringComparison.Ordinal)).ToDictionary(l => l.Split(' ')[1]);
+        foreach (var r in results)
+        {
+            rows[r.Target] = string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {r.Target} | {seed} | {r.Inputs:N0} | {r.Found:N0} | {r.Slowest.TotalMilliseconds:0.0} ms | {r.MostAllocated / 1024.0:N0} KiB | {(r.Findings.Count == 0 ? "none" : string.Join("; ", r.Findings))} |");
+        }
+
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"""
             # Fuzzing the readers
@@ -20,15 +29,13 @@ internal static class FuzzReport
             dotnet run -c Release --project tests/FleetVibe.Fuzz -- --target toml --show 4711       # one input, as it is
             ```
 
-            Seed {seed}.
-
-            | reader | inputs | read in them | slowest input | most allocated by one | findings |
-            |---|---:|---:|---:|---:|---|
+            | reader | seed | inputs | read in them | slowest input | most allocated by one | findings |
+            |---|---|---:|---:|---:|---:|---|
 
             """);
-        foreach (var r in results)
+        foreach (var row in FuzzTargets.All.Where(t => rows.ContainsKey(t.Name)))
         {
-            page.Append(CultureInfo.InvariantCulture, $"| {r.Target} | {r.Inputs:N0} | {r.Found:N0} | {r.Slowest.TotalMilliseconds:0.0} ms | {r.MostAllocated / 1024.0:N0} KiB | {(r.Findings.Count == 0 ? "none" : string.Join("; ", r.Findings))} |\n");
+            page.Append(rows[row.Name]).Append('\n');
         }
 
         page.Append("\nNo XML is read yet, so none is made.\n");

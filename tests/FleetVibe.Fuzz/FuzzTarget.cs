@@ -8,4 +8,8 @@ internal delegate int FuzzRead(byte[] input);
 /// <param name="Parts">Good pieces; an input is some of them, damaged.</param>
 /// <param name="Tokens">What is put in between: the characters and words that mean something to the reader.</param>
 /// <param name="CreateReader">Makes the reader; it lives for a run, as the agent's do.</param>
-internal sealed record FuzzTarget(string Name, long LongInputs, IReadOnlyList<string> Parts, IReadOnlyList<string> Tokens, Func<FuzzRead> CreateReader);
+internal sealed record FuzzTarget(string Name, long LongInputs, IReadOnlyList<string> Parts, IReadOnlyList<string> Tokens, Func<FuzzRead> CreateReader)
+{
+    /// <summary>Pieces in one input at most.</summary>
+    public int MaxParts { get; init; } = 5;
+}

@@ -38,7 +38,7 @@ internal static class FuzzTargets
                 "{\"timestamp\":\"2025-11-24 06:00:04,123\",\"task\":{\"a\":[1,2,{}]},\"duration_ms\":-1,\"model\":7}", "{\"timestamp\":\"2025-11-24T06:00:60+23:59\",\"model\":\"m\",\"status\":{}}",
             ],
             ["{", "}", "\"", "\\", ":", ",", "[", "]", "null", "true", "1e400", "-0", "99999999999999999999", "\\ud800", "\\u0000", "\"model\":", "\"timestamp\":", "9999-12-31T23:59:60-23:59", "0001-01-01T00:00:00+23:59"],
-            JsonLog),
+            JsonLog) { MaxParts = 1 },
         new("line_protocol", Many,
             [
                 "cpu,host=a value=1i 1\n", "m\\ x,a\\,b=c\\=d f=\"s \\\" \\\\ t\",g=-1.5e3,h=t,i=5u -42\r\n", "# comment\n", "\n", "vibe v=1", "cü,t=世 v=\"é\" 9223372036854775807\n", "x v=\"a\nb\" 1\n",
@@ -56,7 +56,7 @@ internal static class FuzzTargets
         new("toml", Some,
             [
                 "[[agent.sources]]\nkind = \"json_log\"\npath = \"/var/log/requests.jsonl\"\nmodel = \"m\"\n", "[[agent.sources]]\nkind = \"vllm\"\nendpoint = \"https://127.0.0.1:8000/metrics\"\ninterval = \"10s\"\n",
-                "[aggregator]\nlisten = \":7071\"\n", "[gateway.telegraf]\nurl = \"http://127.0.0.1:8187\"\ndialect = 'influxdb_v2'\n", "[node]\nname = \"a\"\n",
+                "[[agent.sources]]\nkind = \"nvidia_smi\"\n[aggregator]\n[gateway.telegraf]\nurl = \"http://127.0.0.1:8187\"\ntoken_file = \"/etc/telegraf.token\"\n", "[aggregator]\nlisten = \":7071\"\n", "[gateway.telegraf]\nurl = \"http://127.0.0.1:8187\"\ndialect = 'influxdb_v2'\n", "[node]\nname = \"a\"\n",
                 "[[inputs.vibe_thinker]]\n  endpoint = \"https://gpu:8080/metrics\"\n  interval = 15\n  [inputs.vibe_thinker.headers]\n    Authorization = \"Bearer x\"\n",
             ],
             ["[", "]", "[[", "]]", "=", "\"", "\"\"\"", "'", "{", "}", ",", ".", "#", "${A}", "${", "1e999", "9999999999999999999999", "1979-05-27T07:32:00Z", "\\u", "true"],

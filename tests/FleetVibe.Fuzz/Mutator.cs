@@ -16,7 +16,7 @@ internal sealed class Mutator(ulong seed, FuzzTarget target)
     {
         var random = new SplitMix(unchecked(seed * 0x2545f4914f6cdd1d + (ulong)number));
         _bytes.Clear();
-        for (var parts = random.Next(5); parts >= 0; parts--)
+        for (var parts = random.Next(target.MaxParts); parts >= 0; parts--)
         {
             _bytes.AddRange(_parts[random.Next(_parts.Length)]);
         }

@@ -48,7 +48,7 @@ command.SetAction(result =>
 
     if (result.GetValue(report) is { } page)
     {
-        File.WriteAllText(page, FuzzReport.Of(result.GetValue(seed), results));
+        File.WriteAllText(page, FuzzReport.Of(result.GetValue(seed), results, File.Exists(page) ? File.ReadAllText(page) : ""));
     }
 
     return results.Any(r => r.Findings.Count > 0) ? 1 : 0;

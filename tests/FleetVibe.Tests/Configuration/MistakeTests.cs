@@ -155,4 +155,8 @@ public class MistakeTests
         Assert.Contains("holds a user or a password", text, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", text, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Half_a_character_in_an_escape_is_named_with_its_line() =>
+        Assert.Contains("fleetvibe.toml:2:1: error: this is not TOML: a \\u escape names no character", Loading.Text(Loading.Load("[node]\nname = \"\\ud800\"\n"), errorsOnly: true), StringComparison.Ordinal);
 }

@@ -26,7 +26,7 @@ internal sealed class SummaryBody
     /// <summary>Its number; null where it is missing or no finite number.</summary>
     public double? this[SummaryFigure figure] => _values.GetValueOrDefault(figure.Name);
 
-    /// <summary>Null where the body is no JSON object.</summary>
+    /// <summary>Null where the body is no JSON object, or holds what is no text.</summary>
     public static SummaryBody? Read(ReadOnlyMemory<byte> body, IReadOnlyList<SummaryFigure> figures)
     {
         if (body.Span.StartsWith("\ufeff"u8))
@@ -34,22 +34,30 @@ internal sealed class SummaryBody
             body = body[3..];
         }
 
-        using var document = Parse(body) ?? Parse(WithoutNaN(body.Span));
-        if (document is null || document.RootElement.ValueKind != JsonValueKind.Object)
+        try
         {
+            using var document = Parse(body) ?? Parse(WithoutNaN(body.Span));
+            return document is null || document.RootElement.ValueKind != JsonValueKind.Object ? null : Read(document.RootElement, figures);
+        }
+        catch (InvalidOperationException)
+        {
+            // A text that is no UTF-8, or half a surrogate pair, shows only when it is looked at.
             return null;
         }
+    }
 
+    private static SummaryBody Read(JsonElement root, IReadOnlyList<SummaryFigure> figures)
+    {
         var values = new Dictionary<string, double?>(StringComparer.Ordinal);
         foreach (var figure in figures)
         {
-            if (Find(document.RootElement, figure.Path) is { } found)
+            if (Find(root, figure.Path) is { } found)
             {
                 values[figure.Name] = NumberOf(found);
             }
         }
 
-        return new SummaryBody(values, [.. document.RootElement.EnumerateObject().Select(p => p.Name).Take(20)]);
+        return new SummaryBody(values, [.. root.EnumerateObject().Select(p => p.Name).Take(20)]);
     }
 
     private static JsonElement? Find(JsonElement from, IReadOnlyList<string> path)

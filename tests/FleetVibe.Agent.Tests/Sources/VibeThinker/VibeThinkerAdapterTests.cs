@@ -114,4 +114,14 @@ public class VibeThinkerAdapterTests
             Encoding.UTF8.GetBytes("""{"requests":6,"input_tokens":120,"response_time_ms":3}"""));
         Assert.Equal(["input_tokens"], fallen);
     }
+
+    [Fact]
+    public void A_page_with_half_a_character_is_wrong_content_and_no_crash()
+    {
+        var adapter = Adapter();
+        Assert.Equal(ErrorClass.WrongContent, Read(adapter, null, """{"requests":"\ud800"}""", 10).Error);
+        Assert.Equal(ErrorClass.WrongContent, Read(adapter, null, """{"\ud800":1,"requests":1}""", 10).Error);
+        byte[] broken = [.. """{"requests":1,"a"""u8, 0xff, .. "\":2}"u8];
+        Assert.Equal(ErrorClass.WrongContent, adapter.Read(new CounterState(adapter.Origin, Epoch), new FetchedPage(broken, "application/json", Epoch)).Error);
+    }
 }

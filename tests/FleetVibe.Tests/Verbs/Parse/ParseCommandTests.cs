@@ -85,7 +85,7 @@ public sealed class ParseCommandTests : IDisposable
                   input_tokens = 40
                   running = 3
                 2 values of it cannot be used
-              skipped 5:39: bad labels: vllm:prompt_tokens_total{engine="0" 41
+              skipped 5:37: bad labels: vllm:prompt_tokens_total{engine="0" 41
               skipped 6:13: missing value: half_a_numbe
               note: the last line has no newline: an agent leaves it out, because it may be half a number
 
