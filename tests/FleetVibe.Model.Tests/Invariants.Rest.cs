@@ -79,7 +79,7 @@ internal sealed partial class Invariants
     }
 
     // I11
-    private void CheckEachRollUp(SqliteDatabase db)
+    private void CheckEachRollUp(Database db)
     {
         var expected = new Dictionary<WindowId, List<int>>();
         foreach (var (id, window) in _windows)
@@ -102,7 +102,7 @@ internal sealed partial class Invariants
     }
 
     // I12
-    private void CheckTelegraf(SqliteDatabase db)
+    private void CheckTelegraf(Database db)
     {
         using var rows = db.Query("SELECT key, revision_hi, revision_lo, line FROM heads");
         while (rows.Read())
@@ -130,7 +130,7 @@ internal sealed partial class Invariants
     }
 
     // I13: the parts, merged in another order, are the same bytes.
-    private void CheckBytes(SqliteDatabase db)
+    private void CheckBytes(Database db)
     {
         var random = new Random(0);
         var parts = _fateOf.Where(entry => entry.Value == Fate.Committed).Select(entry => world.Truth.Parts[entry.Key]).ToLookup(part => part.Window);

@@ -80,7 +80,7 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private void CheckInstances(SqliteDatabase db)
+    private void CheckInstances(Database db)
     {
         var horizon = WindowTable.HorizonOf(db);
         Require(horizon >= _horizon, "I6", $"the horizon went back from {_horizon} to {horizon}");
@@ -114,7 +114,7 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private HashSet<WindowId> CheckFates(SqliteDatabase db)
+    private HashSet<WindowId> CheckFates(Database db)
     {
         var touched = new HashSet<WindowId>();
         using var rows = db.Query("SELECT instance, seq, series, fate, level, start, requests FROM fates");
@@ -151,7 +151,7 @@ internal sealed partial class Invariants(World world)
         return touched;
     }
 
-    private void CheckWindows(SqliteDatabase db, HashSet<WindowId> touched)
+    private void CheckWindows(Database db, HashSet<WindowId> touched)
     {
         var present = 0;
         foreach (var (id, revision, requests) in Rows(db, "windows"))
@@ -180,7 +180,7 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private void CheckRollUps(SqliteDatabase db)
+    private void CheckRollUps(Database db)
     {
         foreach (var (id, revision, _) in Rows(db, "roll_ups"))
         {
@@ -204,7 +204,7 @@ internal sealed partial class Invariants(World world)
     }
 
     // Rows are read by their numbers, for speed; a number may be given again after its row was removed.
-    private void CheckHeads(SqliteDatabase db)
+    private void CheckHeads(Database db)
     {
         var present = new HashSet<long>();
         var changed = new List<(long Id, long Hi, long Lo)>();
@@ -244,7 +244,7 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private void CheckCounters(SqliteDatabase db)
+    private void CheckCounters(Database db)
     {
         var counted = new Dictionary<string, long>();
         using var rows = db.Query("SELECT name, value FROM counters WHERE node = ''");
@@ -278,7 +278,7 @@ internal sealed partial class Invariants(World world)
         }
     }
 
-    private List<(WindowId Id, long Revision, long Requests)> Rows(SqliteDatabase db, string table)
+    private List<(WindowId Id, long Revision, long Requests)> Rows(Database db, string table)
     {
         var found = new List<(WindowId, long, long)>();
         using var rows = db.Query($"SELECT series, level, start, revision, requests FROM {table}");
@@ -290,7 +290,7 @@ internal sealed partial class Invariants(World world)
         return found;
     }
 
-    private static List<int> ContentOf(SqliteDatabase db, string table, WindowId id)
+    private static List<int> ContentOf(Database db, string table, WindowId id)
     {
         using var row = db.Query(
             $"SELECT w.totals FROM {table} w JOIN series s ON s.id = w.series WHERE s.model = $1 AND w.level = $2 AND w.start = $3",

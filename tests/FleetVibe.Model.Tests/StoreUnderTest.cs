@@ -19,13 +19,13 @@ internal sealed class StoreUnderTest : IDisposable
     internal static readonly TimeSpan Retention = TimeSpan.FromMinutes(2);
 
     private readonly World _world;
-    private readonly SqliteCommitLog _log;
+    private readonly DatabaseCommitLog _log;
     private int _commits;
 
     internal StoreUnderTest(World world, string folder)
     {
         _world = world;
-        _log = new SqliteCommitLog(
+        _log = DatabaseCommitLog.Open(
             new GatewaySettings
             {
                 Listen = new ListenSettings { Address = ListenAddress.Ephemeral },
@@ -45,7 +45,7 @@ internal sealed class StoreUnderTest : IDisposable
     /// <summary>Dead letters that stand beside the fates; only a mutant has any.</summary>
     internal List<PartId> DeadBeside { get; } = [];
 
-    internal T Read<T>(Func<SqliteDatabase, T> read) => _log.ReadAsync(read).GetAwaiter().GetResult();
+    internal T Read<T>(Func<Database, T> read) => _log.ReadAsync(read).GetAwaiter().GetResult();
 
     internal WindowState Load(WindowKey key) => Ended(_log.LoadWindowAsync(key));
 
@@ -224,7 +224,7 @@ internal sealed class StoreUnderTest : IDisposable
         return found;
     });
 
-    private void Write(Action<SqliteDatabase> write) => Written(_log.Writer.RunAsync(db =>
+    private void Write(Action<Database> write) => Written(_log.Writer.RunAsync(db =>
     {
         write(db);
         return true;

@@ -19,7 +19,7 @@ internal sealed class Store : IDisposable
 
     public Store(TimeProvider clock)
     {
-        Log = new SqliteCommitLog(
+        Log = DatabaseCommitLog.Open(
             new GatewaySettings
             {
                 Listen = new ListenSettings { Address = ListenAddress.Ephemeral },
@@ -30,7 +30,7 @@ internal sealed class Store : IDisposable
             NullLogger.Instance);
     }
 
-    public SqliteCommitLog Log { get; }
+    public DatabaseCommitLog Log { get; }
 
     /// <summary>Rules that were broken on the way.</summary>
     public ConcurrentQueue<string> Violations { get; } = [];

@@ -1,9 +1,8 @@
 using System.Globalization;
 using FleetVibe.Agent.Sources.Dcgm;
+using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Http;
-using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Agent.Sources.VibeThinker;
-using FleetVibe.Agent.Sources.Vllm;
 
 namespace FleetVibe.Agent.Sources.Reading;
 
@@ -27,9 +26,7 @@ public sealed record PageLook(string? Kind, string Text)
 /// <summary>Recognises the server behind a page and shows what its adapter takes from it.</summary>
 public static class PageReading
 {
-    private static readonly Uri Nowhere = new("http://page.invalid/metrics");
-
-    private static readonly Func<FetchedPage, PageLook?>[] Recognisers = [Vllm, Dcgm, Summary];
+    private static readonly Func<FetchedPage, PageLook?>[] Recognisers = [Engine, Dcgm, Summary];
 
     /// <summary>Never throws; a page that no adapter knows has no kind.</summary>
     /// <param name="body">Decompressed.</param>
@@ -41,18 +38,18 @@ public static class PageReading
             ?? new PageLook(null, "no server whose figures FleetVibe takes");
     }
 
-    private static PageLook? Vllm(FetchedPage page)
+    private static PageLook? Engine(FetchedPage page)
     {
-        var read = VllmPage.Read(new VllmSourceSettings { Endpoint = Nowhere }, page);
-        if (read.Samples == 0)
+        if (EngineRecognition.Read(page.Body) is not var (engine, figures))
         {
-            return page.Body.Span.IndexOf("# TYPE vllm:"u8) >= 0 ? new PageLook("vllm", "vLLM, without a sample yet") { Skipped = read.Skipped } : null;
+            return null;
         }
 
-        var counters = read.Readings.Where(r => r.Total is not null).GroupBy(r => (r.Series, r.Measure)).Select(g =>
-            new MappedValue($"{g.Key.Series.Model}, {g.Key.Series.Task}", NameOf(g.Key.Measure), Text(g.Sum(r => r.Total))));
-        var gauges = read.Gauges.SelectMany(g => Given($"{g.Series.Model}, {g.Series.Task}", ("running", Text(g.Running)), ("waiting", Text(g.Waiting)), ("kv_cache_percent", Text(g.KvCachePercent))));
-        return new PageLook("vllm", $"vLLM: {string.Join(", ", read.Families)}") { Values = [.. counters, .. gauges], Skipped = read.Skipped };
+        var families = engine.Families.Count == 0 ? "none of its families is read" : string.Join(", ", engine.Families.Select(f => $"{f.Family} gives {f.Figure}"));
+        return new PageLook(engine.Kind, $"{engine.Product}: {engine.Why}; {families}")
+        {
+            Values = [.. figures.Select(f => new MappedValue(f.Model, f.Figure, Text(f.Value)))],
+        };
     }
 
     private static PageLook? Dcgm(FetchedPage page)
@@ -81,18 +78,4 @@ public static class PageReading
         values.Where(v => v.Value.Length > 0).Select(v => new MappedValue(of, v.Name, v.Value));
 
     internal static string Text(IFormattable? value) => value?.ToString(null, CultureInfo.InvariantCulture) ?? "";
-
-    private static string NameOf(Measure measure) => measure switch
-    {
-        Measure.Requests => "requests",
-        Measure.Errors => "errors",
-        Measure.InputTokens => "input_tokens",
-        Measure.OutputTokens => "output_tokens",
-        Measure.ResponseTime => "response_time observations",
-        Measure.Ttft => "ttft observations",
-        Measure.FinishedNormally => "finished normally",
-        Measure.FinishedAtLimit => "length_limited",
-        Measure.FinishedInError => "finished in error",
-        _ => throw new ArgumentOutOfRangeException(nameof(measure)),
-    };
 }
