@@ -71,7 +71,6 @@ internal sealed class LinkProxy : IAsyncDisposable
             }
 
             var (there, back) = (_links.Flow(from, _to), _links.Flow(_to, from));
-            using var connection = new ProxiedConnection(caller, callee, there, back, _time);
             if (there.State.Mode == FlowMode.Refuse || back.State.Mode == FlowMode.Refuse)
             {
                 caller.LingerState = new LingerOption(true, 0);
@@ -79,6 +78,7 @@ internal sealed class LinkProxy : IAsyncDisposable
             }
 
             await callee.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _target), _stop.Token);
+            using var connection = new ProxiedConnection(caller, callee, there, back, _time);
             _links.Add(connection);
             try
             {
