@@ -32,12 +32,12 @@ internal static partial class SystemCallTrace
     /// <summary>The trace of a process that has ended: the tracer may be a moment behind.</summary>
     public static async Task<IReadOnlyList<string>> ReadAsync(string traceFile, TimeSpan limit)
     {
-        IReadOnlyList<string> lines = [];
+        string[] lines = [];
         await Eventually.Holds(
             () =>
             {
                 lines = File.Exists(traceFile) ? File.ReadAllLines(traceFile) : [];
-                return lines.Count > 0 && Ended().IsMatch(lines[^1]);
+                return lines.Length > 0 && Ended().IsMatch(lines[^1]);
             },
             limit,
             () => $"the trace does not end:\n{string.Join('\n', lines.TakeLast(5))}");
