@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
 
 namespace FleetVibe.Configuration.Toml;
 
 /// <summary>Reads a TOML text into nodes that know their place. A text with mistakes gives what could be read of it.</summary>
-internal sealed partial class TomlReader
+internal sealed class TomlReader
 {
     private readonly string _file;
     private readonly Findings _findings;
@@ -29,10 +28,10 @@ internal sealed partial class TomlReader
         }
         catch (ArgumentOutOfRangeException)
         {
-            // The parser lets an escape through that names half a surrogate pair, and then fails on it.
+            // The parser fails on a text that ends in the middle of an escape, instead of saying so.
             _findings.ReportMissing = false;
-            var line = Array.FindIndex(text.Split('\n'), l => HalfCharacter().IsMatch(l)) + 1;
-            _findings.Error(new Origin(_file, line, Math.Min(line, 1)), "this is not TOML: a \\u escape names no character; \\ud800 to \\udfff are halves of one, write the character itself");
+            _findings.Error(
+                new Origin(_file, text.Count(c => c == '\n') + 1, 1), "this is not TOML: the text ends within a string, after \\u: write the character's four digits and close the string");
             return new TomlTable(new Origin(_file, 1, 1));
         }
 
@@ -190,7 +189,4 @@ internal sealed partial class TomlReader
     private Origin At(SourceSpan span) => new(_file, span.Start.Line + 1, span.Start.Column + 1);
 
     private static string Lower(string message) => message.Length == 0 ? message : char.ToLowerInvariant(message[0]) + message[1..];
-
-    [GeneratedRegex(@"\\(u|U0000)[dD][89a-fA-F]|\\U(00[1-9a-fA-F]|0[1-9a-fA-F]|[1-9a-fA-F])", RegexOptions.CultureInvariant)]
-    private static partial Regex HalfCharacter();
 }
