@@ -62,7 +62,7 @@ internal static class ClusterWiring
             else
             {
                 system.ActorOf(
-                    Props.Create(() => new StrayWatch(cluster.Seeds, new ClusterView(system), services.GetRequiredService<TimeProvider>())), "stray-watch");
+                    Props.Create(() => new StrayActor(cluster.Seeds, new ClusterView(system), services.GetRequiredService<TimeProvider>())), "stray-watch");
             }
 
             services.GetRequiredService<AggregatorHandle>().Started(new ClusterView(system).Address);

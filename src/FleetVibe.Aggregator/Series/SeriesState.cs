@@ -87,10 +87,7 @@ internal sealed class SeriesState
         _askAgainAt = now + _askBackoff;
     }
 
-    public void Declare(DeclareHost declaration, DateTimeOffset now)
-    {
-        Views.Touch(_hosts.Declare(declaration.Host, declaration.Open, now));
-    }
+    public void Declare(DeclareHost declaration, DateTimeOffset now) => Views.Touch(_hosts.Declare(declaration.Host, declaration.Open, now));
 
     public void Merge(MergeContribution contribution, object replyTo, DateTimeOffset now)
     {

@@ -46,21 +46,27 @@ public static class EngineRecognition
         return new RecognisedEngine(table.Kind, table.Product, why) { Families = FamiliesOf(table, names) };
     }
 
-    /// <summary>By a whole page, with the figures that it holds.</summary>
-    public static (RecognisedEngine Engine, IReadOnlyList<PageFigure> Figures)? Read(ReadOnlyMemory<byte> body)
+    /// <summary>By a whole page, with the figures that it holds and how many of its samples and lines cannot be used.</summary>
+    public static (RecognisedEngine Engine, IReadOnlyList<PageFigure> Figures, long Skipped)? Read(ReadOnlyMemory<byte> body)
     {
         body = ExpositionBody.Unquote(body);
         var names = PageNames.In(body);
-        return Recognise(names) is { } engine ? (engine, FiguresOf(EngineTables.Of(engine.Kind), body)) : null;
+        if (Recognise(names) is not { } engine)
+        {
+            return null;
+        }
+
+        var table = EngineTables.Of(engine.Kind);
+        var page = EnginePage.Read(table, new SeriesNaming(null, null, null), new FetchedPage(body, null, FarOff));
+        return (engine, FiguresOf(table, page), page.Skipped);
     }
 
     internal static EngineTable? TableOf(IReadOnlyCollection<string> names) =>
         EngineTables.All.FirstOrDefault(table => table.Marks.Any(mark => Fits(mark, names)));
 
     // As if everything were counted since the start, which is what a single page shows.
-    private static List<PageFigure> FiguresOf(EngineTable table, ReadOnlyMemory<byte> body)
+    private static List<PageFigure> FiguresOf(EngineTable table, EnginePage page)
     {
-        var page = EnginePage.Read(table, new SeriesNaming(null, null, null), new FetchedPage(body, null, FarOff));
         var since = new CounterState("", DateTimeOffset.UnixEpoch) { SeenComplete = true };
         var (_, deltas, _) = EngineCounting.Advance(table, "", since, FarOff, page);
         List<PageFigure> figures = [];

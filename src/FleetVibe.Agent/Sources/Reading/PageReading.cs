@@ -40,7 +40,7 @@ public static class PageReading
 
     private static PageLook? Engine(FetchedPage page)
     {
-        if (EngineRecognition.Read(page.Body) is not var (engine, figures))
+        if (EngineRecognition.Read(page.Body) is not var (engine, figures, skipped))
         {
             return null;
         }
@@ -49,6 +49,7 @@ public static class PageReading
         return new PageLook(engine.Kind, $"{engine.Product}: {engine.Why}; {families}")
         {
             Values = [.. figures.Select(f => new MappedValue(f.Model, f.Figure, Text(f.Value)))],
+            Skipped = skipped,
         };
     }
 

@@ -174,7 +174,7 @@ public class AutoTests
     [Fact]
     public void A_whole_page_gives_its_engine_and_the_figures_since_its_start()
     {
-        var (engine, figures) = EngineRecognition.Read(Encoding.UTF8.GetBytes(Vllm.Second))!.Value;
+        var (engine, figures, _) = EngineRecognition.Read(Encoding.UTF8.GetBytes(Vllm.Second))!.Value;
         Assert.Equal("vllm", engine.Kind);
         Assert.Contains(("vllm:kv_cache_usage_perc", "kv_cache_percent"), engine.Families);
         Assert.Equal(7, figures.Single(f => f.Figure == "requests").Value);

@@ -5,7 +5,7 @@ using Akka.Event;
 namespace FleetVibe.Aggregator.Membership;
 
 /// <summary>Ends a member that has strayed, so that its supervisor starts it again and it joins the others.</summary>
-internal sealed class StrayWatch : UntypedActor, IWithTimers
+internal sealed class StrayActor : UntypedActor, IWithTimers
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(2);
@@ -16,7 +16,7 @@ internal sealed class StrayWatch : UntypedActor, IWithTimers
     private readonly StrayRule _rule;
     private readonly ILoggingAdapter _log = Context.GetLogger();
 
-    public StrayWatch(IReadOnlyList<string> seeds, ClusterView cluster, TimeProvider time) =>
+    public StrayActor(IReadOnlyList<string> seeds, ClusterView cluster, TimeProvider time) =>
         (_seeds, _cluster, _time, _rule) = (seeds, cluster, time, new StrayRule(seeds.Count));
 
     public ITimerScheduler Timers { get; set; } = null!;
