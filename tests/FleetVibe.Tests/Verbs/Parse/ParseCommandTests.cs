@@ -80,7 +80,7 @@ public sealed class ParseCommandTests : IDisposable
                 vllm:num_requests_running{engine="0", model_name="m"} = 3
               vllm:prompt_tokens_total (counter)
                 vllm:prompt_tokens_total{engine="0", model_name="m"} = 40
-              looks like vLLM: its families begin with vllm:; num_requests_running gives running, prompt_tokens gives input_tokens (kind = "vllm")
+              looks like vLLM: its families begin with vllm:; vllm:num_requests_running gives running, vllm:prompt_tokens gives input_tokens (kind = "vllm")
                 m
                   input_tokens = 40
                   running = 3
