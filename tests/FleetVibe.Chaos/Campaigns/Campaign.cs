@@ -92,6 +92,7 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         await UntilAsync(
             async () => (missing = await MissingAsync(fleet, cancellationToken)).Count == 0, () => $"not connected, or with a source that is not read: {string.Join(", ", missing)}", cancellationToken);
         Tell($"{fleet.Shape.Agents.Count} agents are connected");
+        fleet.LetEnginesServe();
         await traffic.StartAsync();
         var models = fleet.LogNodes.Select(plan => plan.Model).Concat(fleet.Engines.Select(engine => engine.Settings.Model)).Distinct().ToList();
         await UntilAsync(

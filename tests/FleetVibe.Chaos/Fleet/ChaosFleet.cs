@@ -25,6 +25,7 @@ internal sealed class ChaosFleet : IAsyncDisposable
     private readonly List<LinkProxy> _proxies = [];
     private readonly Dictionary<string, SmallDisk> _disks = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Supervised> _processes = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _enginesMayServe = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ChaosFleet(FleetSettings settings, TimeProvider time, Action<string, int> ended)
     {
@@ -70,6 +71,9 @@ internal sealed class ChaosFleet : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Engines serve nothing before: what an agent has not taken a first page of is its baseline, and in no window.</summary>
+    public void LetEnginesServe() => _enginesMayServe.TrySetResult();
 
     public Task StartTelegrafAsync() => _processes[FleetSettings.Telegraf].StartAsync();
 
@@ -184,7 +188,7 @@ internal sealed class ChaosFleet : IAsyncDisposable
             new SimulatedNodeSettings
             {
                 Name = name, Seed = _settings.Seed + index, Directory = _settings.Sub($"engine-{name}"), Model = FleetSettings.EngineModel, Task = FleetTraffic.TaskName,
-                RequestsPerSecond = 10, ExpectedReaders = ExpectedReaders.Metrics,
+                RequestsPerSecond = 10, ExpectedReaders = ExpectedReaders.Metrics, StartAfter = _enginesMayServe.Task,
             },
             _time);
         Engines.Add(engine);
