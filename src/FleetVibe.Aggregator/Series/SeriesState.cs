@@ -244,12 +244,8 @@ internal sealed class SeriesState
     {
         var record = RecordKey.FromWire(contribution.Record);
 #if BREAK_NOCONTRIBUTORCHECK
-        if (window.FindPending(record) is null)
-        {
-            MergeNew(window, record, contribution, replyTo, now);
-            return;
-        }
-#endif
+        MergeNew(window, record, contribution, replyTo, now);
+#else
         if (window.TryGetSettled(record, out var hash, out var fate))
         {
             if (hash != contribution.ContentHash && fate == Fate.Committed)
@@ -282,6 +278,7 @@ internal sealed class SeriesState
         {
             MergeNew(window, record, contribution, replyTo, now);
         }
+#endif
     }
 
     private void MergeNew(SeriesWindow window, RecordKey record, MergeContribution contribution, object replyTo, DateTimeOffset now)

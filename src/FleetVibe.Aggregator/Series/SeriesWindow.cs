@@ -148,6 +148,9 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
         }
 
         _merged.Merge(totals);
+#if BREAK_NOCONTRIBUTORCHECK
+        part = part with { Requests = part.Requests + (_pending.Remove(part.Record, out var first) ? first.Requests : 0) };
+#endif
         _pending.Add(part.Record, part);
         _contributors.Add(part.Record.Node);
     }
