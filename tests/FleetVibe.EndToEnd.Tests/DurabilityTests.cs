@@ -113,7 +113,6 @@ public class DurabilityTests
                 server.recv(64)
                 log.execute("INSERT INTO t VALUES (?)", (i,))
                 server.sendall(frame)
-                client.recv(64)
             """);
         var trace = Path.Combine(folder.Path, "trace");
         using var process = Process.Start(SystemCallTrace.Strace, [.. SystemCallTrace.Command(trace).Skip(1), "python3", script]);

@@ -75,7 +75,10 @@ internal static partial class SystemCallTrace
         return answers;
     }
 
-    /// <summary>Every record that an agent sent, and whether its file was written and then synced since the record before.</summary>
+    /// <summary>
+    /// Every record that an agent sent, and whether its file was synced after the last write before it. Records of one transaction
+    /// share its sync.
+    /// </summary>
     public static IReadOnlyList<bool> RecordsAfterSync(IEnumerable<string> trace, string file)
     {
         var records = new List<bool>();
@@ -89,7 +92,7 @@ internal static partial class SystemCallTrace
             else if (Frames(step.Bytes).Any(frame =>
                 frame.Type == DataFrame && frame.Payload.Length > PrefixBytes && frame.Payload[PrefixBytes] == RecordTag))
             {
-                records.Add(watch.IsSynced);
+                records.Add(watch.HasWritten || records.Count == 0 ? watch.IsSynced : records[^1]);
                 watch = new SyncWatch(step.At);
             }
         }
@@ -239,6 +242,8 @@ internal static partial class SystemCallTrace
     private sealed class SyncWatch(int since)
     {
         private int? _written;
+
+        public bool HasWritten => _written is not null;
 
         public bool IsSynced { get; private set; }
 
