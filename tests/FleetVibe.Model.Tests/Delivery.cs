@@ -5,7 +5,8 @@ using FleetVibe.Gateway.Outbox;
 namespace FleetVibe.Model.Tests;
 
 /// <summary>A write on its way to Telegraf.</summary>
-internal sealed record Post(DateTimeOffset SentAt, Sender Sender, DeliveryBatch Batch);
+/// <param name="LandsFrom">It hangs until then, whatever its sender thinks.</param>
+internal sealed record Post(DateTimeOffset SentAt, DateTimeOffset LandsFrom, Sender Sender, DeliveryBatch Batch);
 
 /// <summary>One deliverer: takes, sends, waits for the answer. It may be stopped between any two of these.</summary>
 internal sealed class Sender(World world, int number)
@@ -17,7 +18,7 @@ internal sealed class Sender(World world, int number)
 
     internal DeliveryBatch? Batch { get; private set; }
 
-    internal void Step()
+    internal void Step(Random random)
     {
         if (Batch is null)
         {
@@ -26,6 +27,7 @@ internal sealed class Sender(World world, int number)
             _sent = false;
             if (Batch is not null)
             {
+                world.Count("points sent while a lower revision may still land", world.Telegraf.MayBeOvertaken(Batch));
                 world.Note($"d{number} takes attempt {Batch.Attempt}: {Batch.Lines.Count} points");
             }
         }
@@ -38,7 +40,8 @@ internal sealed class Sender(World world, int number)
             }
 
             (_sent, _sentAt) = (true, world.Now);
-            world.Telegraf.Posts.Add(new Post(world.Now, this, Batch));
+            var hangs = world.IsCalm || random.Next(2) > 0 ? 0 : random.Next((int)StoreUnderTest.Telegraf.QuietTime.TotalSeconds);
+            world.Telegraf.Posts.Add(new Post(world.Now, world.Now.AddSeconds(hangs), this, Batch));
         }
         else if (world.Now - _sentAt >= StoreUnderTest.Telegraf.Timeout)
         {
@@ -81,24 +84,25 @@ internal sealed class FakeTelegraf(World world)
     {
         // By now its connection is closed: it never arrives.
         Posts.RemoveAll(post => world.Now - post.SentAt >= StoreUnderTest.Telegraf.QuietTime);
-        if (Posts.Count == 0)
+        var arriving = Posts.Where(post => world.Now >= post.LandsFrom).ToList();
+        if (arriving.Count == 0)
         {
             return;
         }
 
-        var post = Posts[random.Next(Posts.Count)];
+        var post = arriving[random.Next(arriving.Count)];
         switch (world.IsCalm ? 99 : random.Next(100))
         {
-            case < 32:
+            case < 10:
                 break;
-            case < 38:
+            case < 16:
                 Posts.Remove(post);
                 break;
-            case < 44:
+            case < 24:
                 Posts.Remove(post);
                 post.Sender.Answer(post.Batch, new DeliveryAnswer.Response(503, "{}"));
                 break;
-            case < 58:
+            case < 40:
                 Land(post);
                 world.Count("204s lost");
                 break;
@@ -108,6 +112,11 @@ internal sealed class FakeTelegraf(World world)
                 break;
         }
     }
+
+    /// <summary>Points of a batch of which a lower revision is still under way.</summary>
+    internal int MayBeOvertaken(DeliveryBatch batch) => batch.Lines.Count(line => Posts.Exists(post =>
+        world.Now - post.SentAt < StoreUnderTest.Telegraf.QuietTime
+        && post.Batch.Lines.Any(older => older.Key == line.Key && older.Revision.CompareTo(line.Revision) < 0)));
 
     private void Land(Post post)
     {

@@ -55,17 +55,18 @@ public class ProtocolModelTests(ITestOutputHelper output)
     public void The_model_notices(Mutant mutant)
     {
         const int Seeds = 200;
+        var counts = new Dictionary<string, long>();
         for (var seed = 0; seed < Seeds; seed++)
         {
             // Only where the sound parts come through.
-            if (FailureOf(Schedule.Of(seed, Length), mutant) is { } failure && FailureOf(Schedule.Of(seed, Length), Mutant.None) is null)
+            if (FailureOf(Schedule.Of(seed, Length), mutant, counts) is { } failure && FailureOf(Schedule.Of(seed, Length), Mutant.None) is null)
             {
                 output.WriteLine($"{mutant}: seed {seed}: {failure.Message}");
                 return;
             }
         }
 
-        Assert.Fail($"{mutant} was not noticed in {Seeds} seeds");
+        Assert.Fail($"{mutant} was not noticed in {Seeds} seeds: {string.Join(", ", counts.Select(entry => $"{entry.Value} {entry.Key}"))}");
     }
 
     private static void RunSeeds(int seeds, bool faults, Dictionary<string, long> counts)

@@ -18,6 +18,7 @@ internal enum Act
     WaitWindow,
     Coalesce,
     RollUp,
+    OwnPoint,
     Deliver,
     Telegraf,
 
@@ -50,7 +51,7 @@ internal static class Schedule
     private static readonly (Act Act, int Weight)[] Usual =
     [
         (Act.Produce, 7), (Act.Read, 7), (Act.Store, 8), (Act.Connect, 5), (Act.Upload, 8), (Act.StreamUp, 8), (Act.StreamDown, 8),
-        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.Coalesce, 3), (Act.RollUp, 5),
+        (Act.Heartbeat, 3), (Act.Pump, 26), (Act.Resend, 4), (Act.Tick, 8), (Act.Wait, 12), (Act.WaitWindow, 3), (Act.Coalesce, 3), (Act.RollUp, 5), (Act.OwnPoint, 4),
         (Act.Deliver, 16), (Act.Telegraf, 10),
     ];
 
@@ -63,14 +64,14 @@ internal static class Schedule
     // Some schedules have more of this: what is sent meets what is raised only where much is sent.
     private static readonly (Act Act, int Weight)[] Delivery =
     [
-        (Act.Deliver, 10), (Act.Telegraf, 7), (Act.Wait, 3), (Act.Pump, 4), (Act.Tick, 2), (Act.RollUp, 2), (Act.KillSender, 1),
+        (Act.Deliver, 8), (Act.Telegraf, 4), (Act.Pump, 8), (Act.Store, 3), (Act.Upload, 2), (Act.StreamUp, 2), (Act.Tick, 4), (Act.RollUp, 2), (Act.OwnPoint, 5), (Act.KillSender, 1),
     ];
 
     internal static List<Step> Of(int seed, int length, bool faults = true)
     {
         var random = new Random(seed);
         var rare = faults ? 4 + random.Next(12) : 0;
-        var delivery = random.Next(3) == 0 ? 40 : 0;
+        var delivery = random.Next(2) == 0 ? 50 : 0;
         var steps = new List<Step>(length);
         for (var i = 0; i < length; i++)
         {

@@ -16,7 +16,7 @@ internal sealed class World : IDisposable
     private const int MostRounds = 400;
 
     private static readonly SeriesId[] Series = [new("a", "t"), new("b", "t")];
-    private static readonly int[] Ages = [0, 0, 0, 0, 8, 12, 25, 60, 90, 600, -400];
+    private static readonly int[] Ages = [0, 0, 0, 4, 8, 8, 12, 12, 15, 25, 60, 90, 600, -400];
 
     private readonly string _folder;
     private readonly List<string>? _trace;
@@ -146,14 +146,25 @@ internal sealed class World : IDisposable
             case Act.Coalesce:
                 node.Coalesce();
                 break;
+            case Act.OwnPoint:
+                Store.PutOwnPoint();
+                break;
             case Act.RollUp:
                 Store.RollUp();
                 break;
             case Act.Deliver:
-                sender.Step();
+                for (var n = random.Next(1, 3); n > 0; n--)
+                {
+                    Senders[random.Next(Senders.Count)].Step(random);
+                }
+
                 break;
             case Act.Telegraf:
-                Telegraf.Step(random);
+                for (var n = random.Next(1, 3); n > 0; n--)
+                {
+                    Telegraf.Step(random);
+                }
+
                 break;
             case Act.Wait:
                 Pass(TimeSpan.FromMilliseconds(random.Next(200, 4000)));
@@ -317,7 +328,7 @@ internal sealed class World : IDisposable
             {
                 foreach (var sender in Senders)
                 {
-                    sender.Step();
+                    sender.Step(new Random(0));
                     Telegraf.Step(new Random(0));
                 }
             }
