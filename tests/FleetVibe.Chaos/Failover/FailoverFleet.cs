@@ -17,18 +17,19 @@ internal sealed class FailoverFleet : IAsyncDisposable
     private readonly FleetProbe _probe;
     private readonly FleetTraffic _traffic;
     private readonly List<Supervised> _all = [];
+    private readonly Ports _ports;
 
     public FailoverFleet(FailoverSettings settings, TimeProvider time)
     {
         (_settings, _time) = (settings, time);
-        var ports = new Ports(settings.Seed);
+        _ports = new Ports(settings.Seed);
         var files = new FleetFiles(Sub("etc"));
-        var (telegraf, gateway) = (ports.Next(), ports.Next());
+        var (telegraf, gateway) = (_ports.Next(), _ports.Next());
         Add(Telegraf, "simulate", "telegraf", "--listen", $"127.0.0.1:{telegraf}", "--output", Path.Combine(_folder, "telegraf.lines"));
         Add(Gateway, "run", "--config", files.Gateway(Gateway, Sub(Gateway), gateway, telegraf));
         var names = Enumerable.Range(1, MemberCount).Select(i => $"agg-{i}").ToList();
-        var cluster = names.ConvertAll(_ => ports.Next());
-        var listen = names.ConvertAll(_ => ports.Next());
+        var cluster = names.ConvertAll(_ => _ports.Next());
+        var listen = names.ConvertAll(_ => _ports.Next());
         Members = names.ConvertAll(name =>
         {
             var i = names.IndexOf(name);
@@ -76,6 +77,7 @@ internal sealed class FailoverFleet : IAsyncDisposable
         await Commits.DisposeAsync();
         await Task.WhenAll(_all.Select(process => process.DisposeAsync().AsTask()));
         _probe.Dispose();
+        _ports.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 

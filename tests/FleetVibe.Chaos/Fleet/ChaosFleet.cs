@@ -138,6 +138,8 @@ internal sealed class ChaosFleet : IAsyncDisposable
         {
             await disk.DisposeAsync();
         }
+
+        _ports.Dispose();
     }
 
     private async Task CreateAsync()

@@ -69,8 +69,9 @@ internal sealed class FleetProbe : IDisposable
         {
             return await call(new CallOptions(deadline: (_time.GetUtcNow() + AnswerWithin).UtcDateTime, cancellationToken: cancellationToken));
         }
-        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        catch (RpcException)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             return null;
         }
     }
