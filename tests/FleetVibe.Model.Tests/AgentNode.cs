@@ -258,7 +258,7 @@ internal sealed partial class AgentNode : IDisposable
         var contents = _store.Load();
         Status = contents.Status;
         Instance = RecordKey.InstanceFromWire(ByteString.CopyFrom(Status.Instance));
-        _state = new AccumulatorState(_settings, _world.Now, contents.Open, contents.Checkpoints);
+        _state = new AccumulatorState(_settings, _world.Now, contents.Open, contents.Checkpoints, contents.ClockOffset);
         var watched = _store.Watch(SourceKey, _world.Now);
         var checkpoint = _state.CheckpointOf(SourceKey);
         _read = checkpoint is not null ? BitConverter.ToInt32(checkpoint) : watched.IsFresh ? _log.Count : 0;

@@ -42,7 +42,7 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         _spool = spool;
         _time = time;
         _status = contents.Status;
-        _state = new AccumulatorState(settings, time.GetUtcNow(), contents.Open, contents.Checkpoints);
+        _state = new AccumulatorState(settings, time.GetUtcNow(), contents.Open, contents.Checkpoints, contents.ClockOffset);
         _closer = new WindowCloser(settings);
         if (contents.LostWhy is { } why)
         {
@@ -70,8 +70,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                 if (report.Checkpoint is { } ahead)
                 {
                     var checkpoints = new Dictionary<string, byte[]> { [report.SourceKey] = ahead };
-                    var at = _time.GetUtcNow();
-                    _spool.RunAsync(store => store.Commit(new SpoolBatch { At = at, Checkpoints = checkpoints, OpenRequests = store.Status.Ledger.Open }, _closer));
+                    var (at, offset) = (_time.GetUtcNow(), _state.ClockOffset);
+                    _spool.RunAsync(store => store.Commit(new SpoolBatch { At = at, ClockOffset = offset, Checkpoints = checkpoints, OpenRequests = store.Status.Ledger.Open }, _closer));
                 }
 #endif
                 _state.Fold(report, _time.GetUtcNow());

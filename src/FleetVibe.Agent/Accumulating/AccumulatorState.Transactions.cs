@@ -76,6 +76,7 @@ internal sealed partial class AccumulatorState
         var batch = new SpoolBatch
         {
             At = today,
+            ClockOffset = ClockOffset,
             Closing = closing,
             Open = open,
             Moved = [.. _moved],

@@ -25,8 +25,11 @@ internal sealed partial class AccumulatorState
     private long _wide;
     private int _folded;
 
+    /// <param name="startedAt">By this node's clock.</param>
+    /// <param name="clockOffset">The correction that held when the spool was written last: an aggregator may not answer for longer than records wait for it.</param>
     internal AccumulatorState(
-        AgentSettings settings, DateTimeOffset startedAt, IEnumerable<WindowPart> open, IReadOnlyDictionary<string, byte[]> checkpoints)
+        AgentSettings settings, DateTimeOffset startedAt, IEnumerable<WindowPart> open, IReadOnlyDictionary<string, byte[]> checkpoints,
+        TimeSpan clockOffset = default)
     {
         _settings = settings;
         _sources = settings.Sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
@@ -34,7 +37,8 @@ internal sealed partial class AccumulatorState
         _counts = CountingRanks.Decide(settings.Sources).ToDictionary(decision => decision.Source.Key, decision => decision.Counts);
         _startedAt = startedAt;
         _lastTransaction = startedAt;
-        _nextLive = WindowClock.StartOf(startedAt);
+        ClockOffset = clockOffset;
+        _nextLive = WindowClock.StartOf(Corrected(startedAt));
         foreach (var part in open)
         {
             _open.Add(part.Start, part);

@@ -95,6 +95,9 @@ internal sealed record SpoolContents(
 {
     /// <summary>Why a spool before this one was lost; null where none was, or where its event is stored.</summary>
     internal string? LostWhy { get; init; }
+
+    /// <summary>The clock's correction at the last commit.</summary>
+    internal TimeSpan ClockOffset { get; init; }
 }
 
 /// <summary>What the spool knows of one source.</summary>

@@ -9,6 +9,9 @@ internal sealed record SpoolBatch
     /// <summary>Corrected time of the batch.</summary>
     internal required DateTimeOffset At { get; init; }
 
+    /// <summary>By which this node's clock is corrected: a later start goes on with it until it hears an aggregator.</summary>
+    internal required TimeSpan ClockOffset { get; init; }
+
     /// <summary>Windows that become records; their open rows go.</summary>
     internal IReadOnlyList<ClosingWindow> Closing { get; init; } = [];
 

@@ -31,6 +31,9 @@ internal sealed class SpoolMeta
     /// <summary>Highest acknowledged sequence of a record with requests; it outlives the record.</summary>
     internal long HighestAcked { get; private set; }
 
+    /// <summary>By which the node's clock was corrected last; zero in a spool of an earlier release.</summary>
+    internal TimeSpan ClockOffset { get; private set; }
+
     /// <summary>Null where the file is new.</summary>
     /// <exception cref="SpoolDamagedException">A row is missing or makes no sense.</exception>
     internal static SpoolMeta? Load(SqliteConnection connection)
@@ -80,6 +83,7 @@ internal sealed class SpoolMeta
             },
             Number("next_seq"));
         meta.HighestAcked = rows.TryGetValue("highest_acked", out var acked) && acked is long highest ? highest : 0;
+        meta.ClockOffset = new TimeSpan(NumberOrZero("clock_offset_ticks"));
 
         // A spool of an earlier release does not say: whatever it made may have been offered.
         meta.HighestOffered = rows.ContainsKey("highest_offered") ? Number("highest_offered") : meta.NextSeq - 1;
@@ -130,6 +134,10 @@ internal sealed class SpoolMeta
             HighestAcked = seq;
         }
     }
+
+    internal static void WriteClockOffset(SqliteConnection connection, TimeSpan offset) => Put(connection, "clock_offset_ticks", offset.Ticks);
+
+    internal void AcceptClockOffset(TimeSpan offset) => ClockOffset = offset;
 
     internal static void WriteHighestOffered(SqliteConnection connection, long seq) => Put(connection, "highest_offered", seq);
 

@@ -63,6 +63,11 @@ internal sealed partial class SpoolStore
             SpoolMeta.WriteHighestOffered(_connection, next.HighestOffered);
         }
 
+        if (batch.ClockOffset != _meta.ClockOffset)
+        {
+            SpoolMeta.WriteClockOffset(_connection, batch.ClockOffset);
+        }
+
         var ledger = _meta.Ledger;
         SaveLedger(
             ledger with
@@ -76,6 +81,7 @@ internal sealed partial class SpoolStore
             next.NextSeq,
             transaction);
         _meta.AcceptOffered(next.HighestOffered);
+        _meta.AcceptClockOffset(batch.ClockOffset);
         _records += next.Records.Count;
         LostWhy = batch.Events.Count > 0 ? null : LostWhy;
         var status = Status;

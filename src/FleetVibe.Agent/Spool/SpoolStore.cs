@@ -72,7 +72,7 @@ internal sealed partial class SpoolStore : IDisposable
             }
         }
 
-        var contents = new SpoolContents(open, checkpoints, Status) { LostWhy = LostWhy };
+        var contents = new SpoolContents(open, checkpoints, Status) { LostWhy = LostWhy, ClockOffset = _meta.ClockOffset };
         if (!_meta.Ledger.AddsUp || open.Sum(part => part.CountedRequests) != _meta.Ledger.Open
             || Count("SELECT coalesce(sum(requests), 0) FROM records") != _meta.Ledger.Spooled)
         {

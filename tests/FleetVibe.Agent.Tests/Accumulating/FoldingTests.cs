@@ -114,6 +114,23 @@ public class FoldingTests
     }
 
     [Fact]
+    public void After_a_restart_the_clock_is_corrected_as_before_though_no_aggregator_answers()
+    {
+        using var spool = new TestSpool();
+        var settings = Settings(RequestLog);
+        var before = State(settings);
+        before.SetClockOffset(TimeSpan.FromHours(-1));
+        before.Fold(Lines(1, Request(1)), At(1));
+        spool.Store.Commit(before.TakeBatch(At(2), 0), new WindowCloser(settings));
+
+        var contents = spool.Reopen();
+        var after = new AccumulatorState(settings, At(20), contents.Open, contents.Checkpoints, contents.ClockOffset);
+        after.Fold(Lines(2, Request(21)), At(21));
+
+        Assert.Equal([Start - 3600, Start - 3580], after.TakeBatch(At(60), 0).Closing.Where(closing => closing.Part.CountedRequests == 1).Select(closing => closing.Part.Start));
+    }
+
+    [Fact]
     public void The_first_handshake_moves_what_was_opened_since_the_start()
     {
         var state = new AccumulatorState(Settings(RequestLog), At(0), [], new Dictionary<string, byte[]>());

@@ -224,7 +224,7 @@ public class CrashProperties
         private void Crash()
         {
             var contents = _spool.Reopen();
-            _state = new AccumulatorState(_settings, At(_now), contents.Open, contents.Checkpoints);
+            _state = new AccumulatorState(_settings, At(_now), contents.Open, contents.Checkpoints, contents.ClockOffset);
             _state.SetClockOffset(TimeSpan.Zero);
             _read = _state.CheckpointOf(RequestLog.Key) is { } checkpoint ? BitConverter.ToInt32(checkpoint) : 0;
 
