@@ -214,7 +214,7 @@ internal sealed partial class Invariants(World world)
             {
                 var (id, hi, lo) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2));
                 present.Add(id);
-                Require(rows.IsDBNull(3) || (rows.GetInt64(4), rows.GetInt64(5)).CompareTo((hi, lo)) <= 0, "I7", $"head {id} is sent above its revision");
+                Require(rows.IsDBNull(3) || rows.IsDBNull(4) || (rows.GetInt64(4), rows.GetInt64(5)).CompareTo((hi, lo)) <= 0, "I7", $"head {id} is sent above its revision");
                 if (!_headKeys.TryGetValue(id, out var key) || _heads[key] is var head && (head.Hi, head.Lo) != (hi, lo))
                 {
                     changed.Add((id, hi, lo));

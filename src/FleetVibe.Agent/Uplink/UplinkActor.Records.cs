@@ -57,6 +57,7 @@ internal sealed partial class UplinkActor
     {
         foreach (var (seq, content) in message.Offered.Records)
         {
+            _highestSent = Math.Max(_highestSent, seq);
             _stream!.Send(new AgentMessage { Record = new Record { Seq = seq, Floor = message.Offered.Floor, Content = content } });
         }
 

@@ -38,6 +38,9 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
     private bool _heartbeatDue;
     private bool _readingBacklog;
     private ulong _helloNextSeq;
+
+    // The spool's status may be older than what was offered since.
+    private ulong _highestSent;
     private long _sentVersion;
     private int _unanswered;
     private TimeSpan _offset;
@@ -170,7 +173,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
         }
 
         // What was made while no stream was up may carry sequences that a lost future of this file used before.
-        _helloNextSeq = _status.HighestOffered + 1;
+        _helloNextSeq = Math.Max(_status.HighestOffered, _highestSent) + 1;
         var hello = new Hello
         {
             Node = _settings.Node,

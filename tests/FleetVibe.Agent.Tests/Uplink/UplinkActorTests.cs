@@ -177,6 +177,21 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_sent_since_the_last_commit_is_no_lost_spool_when_the_stream_breaks()
+    {
+        await SpoolAsync(2);
+        await StartAsync();
+        var session = await _aggregator.WelcomeAsync();
+        await session.RecordsAsync(2);
+        session.Ended.SetResult();
+
+        var again = await _aggregator.WelcomeAsync(highestSeq: 2);
+
+        Assert.Equal(3UL, again.Hello!.NextSeq);
+        Assert.Equal([1UL, 2], (await again.RecordsAsync(2)).Select(record => record.Seq));
+    }
+
+    [Fact]
     public async Task A_spool_that_went_back_in_time_is_reported_and_sends_nothing()
     {
         await SpoolAsync(1);
