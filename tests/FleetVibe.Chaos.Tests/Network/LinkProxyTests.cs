@@ -144,7 +144,12 @@ public sealed class LinkProxyTests : IAsyncLifetime, IDisposable
     private async Task<Socket> ConnectAsync()
     {
         await _caller.ConnectAsync(IPAddress.Loopback, _proxy.Port);
-        return await _server.AcceptAsync();
+        var callee = await _server.AcceptAsync();
+
+        // A byte that passed proves that the proxy knows the connection.
+        await _caller.SendAsync(Hello.AsMemory(0, 1));
+        Assert.Single(await ReadAsync(callee, 1));
+        return callee;
     }
 
     private async Task UntilLostAsync()

@@ -13,7 +13,16 @@ internal sealed class LinkTable
     /// <summary>Whether bytes vanished on a connection that is still open.</summary>
     public bool HasLostBytes => _connections.Keys.Any(connection => connection.HasLostBytes);
 
-    public void Add(ProxiedConnection connection) => _connections[connection] = true;
+    public void Add(ProxiedConnection connection)
+    {
+        _connections[connection] = true;
+
+        // A link that was forbidden while the connection was being made knew nothing of it.
+        if (_flows.Values.Any(flow => flow.State.Mode == FlowMode.Refuse && connection.Uses(flow)))
+        {
+            connection.Reset();
+        }
+    }
 
     public void Remove(ProxiedConnection connection) => _connections.TryRemove(connection, out _);
 
