@@ -53,7 +53,7 @@ public sealed class BrokenBuilds : IAsyncLifetime
 [Collection(nameof(CampaignCollection))]
 public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
 {
-    [Fact]
+    [BrokenBuildFact]
     public void The_sound_build_keeps_every_promise()
     {
         var sound = builds.OfSound();
@@ -62,7 +62,7 @@ public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
         Assert.Equal(sound.Report!.Requests, sound.Report.Committed);
     }
 
-    [Theory]
+    [BrokenBuildTheory]
     [InlineData(BrokenBuilds.AckBeforeCommit)]
     [InlineData(BrokenBuilds.CheckpointOutsideTransaction)]
     public void A_build_that_forgets_too_early_loses_requests(string broken)
@@ -72,7 +72,7 @@ public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
         Assert.True(outcome is { ExitCode: 1, Report.Lost: > 0 }, outcome.Output);
     }
 
-    [Fact]
+    [BrokenBuildFact]
     public void A_build_that_does_not_look_who_is_in_a_window_counts_twice()
     {
         var outcome = builds.Of(BrokenBuilds.NoContributorCheck);
