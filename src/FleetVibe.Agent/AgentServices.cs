@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Agent.Sources.Nvml;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -30,7 +31,8 @@ public static class AgentServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
-        services.TryAddSingleton(SourceProps.Factory);
+        services.TryAddSingleton<NvmlThread>();
+        services.TryAddSingleton(provider => SourceProps.CreateFactory(provider.GetRequiredService<NvmlThread>()));
         services.AddSingleton<SpoolHost>();
 
         // Before Akka's own service, so that it starts earlier and stops later.

@@ -75,6 +75,9 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                 }
 #endif
                 _state.Fold(report, _time.GetUtcNow());
+                // Points of one kind and moment would be one point.
+                _events.AddRange(report.Events.Select((happened, i) => EventPoints.Of(
+                    _settings.Node, happened.Kind, EventPoints.NameOf(happened.Severity), happened.Text, (happened.At + _state.ClockOffset).AddTicks(i))));
                 WarnOfCap();
                 _waiting.Add((report.SourceKey, Sender));
                 Answer();

@@ -50,6 +50,26 @@ internal static class GpuFolding
             one.EccUncorrected = ecc;
         }
 
+        if (sample.EccCorrected is { } corrected)
+        {
+            one.EccCorrected = corrected;
+        }
+
+        if (sample.RemappedRows is { } rows)
+        {
+            one.RemappedRows = rows;
+        }
+
+        if (sample.RemapPending is { } pending)
+        {
+            one.RemapPending = pending;
+        }
+
+        if (sample.RemapFailed is { } failed)
+        {
+            one.RemapFailed = failed;
+        }
+
         if (sample.XidLast is { } xid)
         {
             one.XidLast = xid;
@@ -129,6 +149,26 @@ internal static class GpuFolding
         if (later.HasEccUncorrected)
         {
             gpu.EccUncorrected = later.EccUncorrected;
+        }
+
+        if (later.HasEccCorrected)
+        {
+            gpu.EccCorrected = later.EccCorrected;
+        }
+
+        if (later.HasRemappedRows)
+        {
+            gpu.RemappedRows = later.RemappedRows;
+        }
+
+        if (later.HasRemapPending)
+        {
+            gpu.RemapPending = later.RemapPending;
+        }
+
+        if (later.HasRemapFailed)
+        {
+            gpu.RemapFailed = later.RemapFailed;
         }
 
         if (later.HasXidLast)

@@ -26,7 +26,7 @@ internal sealed class NodePoints(AgentSettings settings)
         var gpus = WholeGpus(whole);
         foreach (var key in touched.Series.Keys.Order(ShareKeyOrder.Instance))
         {
-            if (Model(whole.Start, key, whole.Series[key], gpus) is { } point)
+            if (Model(whole.Start, key, whole, gpus) is { } point)
             {
                 points.Add(point);
             }
@@ -63,8 +63,9 @@ internal sealed class NodePoints(AgentSettings settings)
         return point;
     }
 
-    private Point? Model(long start, ShareKey key, SeriesShare share, IReadOnlyList<StoredGpu> gpus)
+    private Point? Model(long start, ShareKey key, WindowPart whole, IReadOnlyList<StoredGpu> gpus)
     {
+        var share = whole.Series[key];
         var source = _sources.GetValueOrDefault(key.Source);
         var target = source?.Target ?? key.Source[(key.Source.IndexOf(':', StringComparison.Ordinal) + 1)..];
         var point = Begin("vibe_model", start, ("model", key.Series.Model), ("task", key.Series.Task), ("target", target));
@@ -88,6 +89,7 @@ internal sealed class NodePoints(AgentSettings settings)
         if (share.Counts)
         {
             AddFloat(point, "gpu_util_percent", GpuUtilisation(source, gauges, gpus));
+            AddFloat(point, "joules_per_output_token", TokenEnergy.JoulesPerOutputToken(key.Source, whole, gpus, _sources));
         }
 
         return point.Fields.Count > 0 ? point : null;
@@ -129,9 +131,8 @@ internal sealed class NodePoints(AgentSettings settings)
     // A summary's own value is a guess of the script beside what the driver says, so it counts only where no GPU is read.
     private double? GpuUtilisation(SourceSettings? source, StoredGauges gauges, IReadOnlyList<StoredGpu> gpus)
     {
-        var wanted = source?.Gpus ?? [];
-        var means = gpus
-            .Where(gpu => gpu.GpuUtilCount > 0 && (wanted.Count == 0 || wanted.Any(name => IsNamed(gpu, name))))
+        var means = GpuMapping.Of(source, gpus)
+            .Where(gpu => gpu.GpuUtilCount > 0)
             .Select(gpu => gpu.GpuUtilSum / gpu.GpuUtilCount)
             .ToList();
         if (means.Count > 0)
@@ -139,13 +140,10 @@ internal sealed class NodePoints(AgentSettings settings)
             return means.Average();
         }
 
-        return gauges.HasGpuUtilPercent && !settings.Sources.Any(other => other is NvidiaSmiSourceSettings or DcgmSourceSettings)
+        return gauges.HasGpuUtilPercent && !settings.Sources.Any(other => other is IGpuSource)
             ? gauges.GpuUtilPercent
             : null;
     }
-
-    private static bool IsNamed(StoredGpu gpu, string name) =>
-        string.Equals(gpu.Gpu, name, StringComparison.OrdinalIgnoreCase) || gpu.Index.ToString(System.Globalization.CultureInfo.InvariantCulture) == name;
 
     // Two tools may read one GPU: one point then, named as the first configured tool names it.
     private List<StoredGpu> WholeGpus(WindowPart whole) =>
@@ -192,11 +190,15 @@ internal sealed class NodePoints(AgentSettings settings)
         AddMean(point, "sm_clock_mhz", gpu.SmClockCount, gpu.SmClockSum);
         if (gpu.HasThrottled)
         {
-            point.Fields.Add(new Field { Key = "throttled", Boolean = gpu.Throttled });
-                AddText(point, "throttle_reasons", gpu.ThrottleReasons.Count == 0 ? "none" : string.Join(',', gpu.ThrottleReasons.Order(StringComparer.Ordinal)));
+            AddBoolean(point, "throttled", gpu.Throttled);
+            AddText(point, "throttle_reasons", gpu.ThrottleReasons.Count == 0 ? "none" : string.Join(',', gpu.ThrottleReasons.Order(StringComparer.Ordinal)));
         }
 
         AddInteger(point, "ecc_uncorrected", gpu.HasEccUncorrected ? gpu.EccUncorrected : null);
+        AddInteger(point, "ecc_corrected", gpu.HasEccCorrected ? gpu.EccCorrected : null);
+        AddInteger(point, "remapped_rows", gpu.HasRemappedRows ? gpu.RemappedRows : null);
+        AddBoolean(point, "remap_pending", gpu.HasRemapPending ? gpu.RemapPending : null);
+        AddBoolean(point, "remap_failed", gpu.HasRemapFailed ? gpu.RemapFailed : null);
         AddInteger(point, "xid_last", gpu.HasXidLast ? gpu.XidLast : null);
         AddInteger(point, "foreign_processes", gpu.HasForeignProcesses ? gpu.ForeignProcesses : null);
         AddInteger(point, "foreign_memory_bytes", gpu.HasForeignMemoryBytes ? gpu.ForeignMemoryBytes : null);
@@ -206,7 +208,7 @@ internal sealed class NodePoints(AgentSettings settings)
     private Point Target(long start, StoredTarget target)
     {
         var point = Begin("vibe_target", start, ("target", target.Target), ("kind", target.Kind));
-        point.Fields.Add(new Field { Key = "up", Boolean = target.Up });
+        AddBoolean(point, "up", target.Up);
         AddFloat(point, "scrape_duration_ms", target.ScrapeDurationMs);
         if (target.LastSuccessUnixMs > 0)
         {
@@ -250,6 +252,14 @@ internal sealed class NodePoints(AgentSettings settings)
         if (value is { } known)
         {
             point.Fields.Add(new Field { Key = name, Integer = known });
+        }
+    }
+
+    private static void AddBoolean(Point point, string name, bool? value)
+    {
+        if (value is { } known)
+        {
+            point.Fields.Add(new Field { Key = name, Boolean = known });
         }
     }
 

@@ -20,11 +20,28 @@ public sealed record SourceReport(string SourceKey) : INoSerializationVerificati
 
     public IReadOnlyList<GpuSample> Gpus { get; init; } = [];
 
+    /// <summary>What happened once: points for annotations, stored in the transaction of the checkpoint.</summary>
+    public IReadOnlyList<SourceEvent> Events { get; init; } = [];
+
     /// <summary>How the collection went; null where nothing new is to be said (a batch of log lines).</summary>
     public CollectionStatus? Status { get; init; }
 
     /// <summary>Opaque to the accumulator; null leaves the stored one.</summary>
     public byte[]? Checkpoint { get; init; }
+}
+
+/// <summary>Something that a source saw happen: a point of <c>vibe_event</c>.</summary>
+/// <param name="Kind">The <c>kind</c> tag, snake_case.</param>
+/// <param name="Text">One line for a user, without secrets.</param>
+/// <param name="At">When it happened, by this node's clock.</param>
+public sealed record SourceEvent(string Kind, EventSeverity Severity, string Text, DateTimeOffset At);
+
+/// <summary>How bad an event is; written in lower case.</summary>
+public enum EventSeverity
+{
+    Info,
+    Warning,
+    Error,
 }
 
 /// <summary>How a finished request ended.</summary>
@@ -99,6 +116,20 @@ public sealed record GpuSample(string Gpu, int Index, string Name, DateTimeOffse
     public IReadOnlyList<string> ThrottleReasons { get; init; } = [];
 
     public long? EccUncorrected { get; init; }
+
+    public long? EccCorrected { get; init; }
+
+    /// <summary>Rows of memory that were replaced, for correctable and uncorrectable errors together.</summary>
+    public long? RemappedRows { get; init; }
+
+    /// <summary>A row waits for a reset of the GPU to be replaced.</summary>
+    public bool? RemapPending { get; init; }
+
+    /// <summary>A row could not be replaced: the board is for service.</summary>
+    public bool? RemapFailed { get; init; }
+
+    /// <summary>PCI address as the kernel log writes it: domain:bus:device, lower case; null where the tool does not say.</summary>
+    public string? Pci { get; init; }
 
     public long? XidLast { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Agent.Sources;
@@ -114,26 +115,76 @@ public sealed record VibeThinkerSourceSettings : HttpSourceSettings
 }
 
 /// <summary>NVIDIA's DCGM exporter.</summary>
-public sealed record DcgmSourceSettings : HttpSourceSettings
+public sealed record DcgmSourceSettings : HttpSourceSettings, IGpuSource
 {
     public override string Kind => "dcgm";
 
     public override SourceRank Rank => SourceRank.None;
 }
 
-/// <summary>nvidia-smi as one long-running CSV query.</summary>
-public sealed record NvidiaSmiSourceSettings : SourceSettings
-{
-    public override string Kind => "nvidia_smi";
+/// <summary>A source that reads GPUs.</summary>
+public interface IGpuSource;
 
+/// <summary>A source that runs a tool of the GPUs' vendor.</summary>
+public abstract record GpuSourceSettings : SourceSettings, IGpuSource
+{
     public override SourceRank Rank => SourceRank.None;
 
-    public string Command { get; init; } = "nvidia-smi";
+    /// <summary>The tool: a name to be found in PATH, or a path.</summary>
+    public string Command { get; init; } = "";
 
     /// <summary>Time between two samples.</summary>
     public TimeSpan SampleInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    public override string Target => Name ?? "nvidia_smi";
+    public override string Target => Name ?? Kind;
+}
+
+/// <summary>NVIDIA's GPUs.</summary>
+public abstract record NvidiaSourceSettings : GpuSourceSettings
+{
+    /// <summary>The kernel's own.</summary>
+    public const string DefaultKernelLog = "/dev/kmsg";
+
+    protected NvidiaSourceSettings() => Command = "nvidia-smi";
+
+    /// <summary>Which processes are the engine's: parts of commands, <c>cgroup:TEXT</c>, <c>pid:N</c>; empty means the known engines.</summary>
+    public IReadOnlyList<string> OwnProcesses { get; init; } = [];
+
+    /// <summary>Where XIDs are read; empty means nowhere.</summary>
+    public string KernelLog { get; init; } = DefaultKernelLog;
+}
+
+/// <summary>nvidia-smi as one long-running CSV query.</summary>
+public sealed record NvidiaSmiSourceSettings : NvidiaSourceSettings
+{
+    public override string Kind => "nvidia_smi";
+}
+
+/// <summary>NVIDIA's management library, in this process; where the machine has none, nvidia-smi.</summary>
+public sealed record NvmlSourceSettings : NvidiaSourceSettings
+{
+    /// <summary>Of the driver: not the name without a number, which only developers have.</summary>
+    public const string DefaultLibrary = "libnvidia-ml.so.1";
+
+    public override string Kind => "nvml";
+
+    public string Library { get; init; } = DefaultLibrary;
+}
+
+/// <summary>A tool of another vendor than NVIDIA.</summary>
+public sealed record GpuToolSourceSettings : GpuSourceSettings
+{
+    public GpuToolSourceSettings(string tool)
+    {
+        Tool = tool;
+        Command = GpuTools.CommandOf(tool);
+        SampleInterval = GpuTools.IntervalOf(tool);
+    }
+
+    /// <summary>One of <see cref="GpuTools.Kinds"/>.</summary>
+    public string Tool { get; }
+
+    public override string Kind => Tool;
 }
 
 /// <summary>A request log with one JSON object a line.</summary>

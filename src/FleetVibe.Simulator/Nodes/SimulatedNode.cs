@@ -25,7 +25,7 @@ public sealed class SimulatedNode : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _trafficStarted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ReaderGate _gate;
-    private volatile IReadOnlyList<GpuProcess> _processes = [new GpuProcess(4242, "/usr/bin/python3", 3_000)];
+    private volatile IReadOnlyList<GpuProcess> _processes = [new GpuProcess(Environment.ProcessId, "VLLM::EngineCore", 3_000)];
     private volatile NodeFault _fault;
     private WebApplication? _app;
     private Task _traffic = Task.CompletedTask;

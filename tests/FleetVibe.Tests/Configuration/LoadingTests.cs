@@ -194,6 +194,6 @@ public class LoadingTests
         Assert.Equal(
             new VllmSourceSettings { Endpoint = vllm.Endpoint, Token = vllm.Token, CaFile = vllm.CaFile, Model = vllm.Model, Task = vllm.Task, Gpus = vllm.Gpus, Headers = vllm.Headers }, vllm);
         var smi = (NvidiaSmiSourceSettings)agent.Sources[2];
-        Assert.Equal(new NvidiaSmiSourceSettings { Gpus = smi.Gpus }, smi);
+        Assert.Equal(new NvidiaSmiSourceSettings { Gpus = smi.Gpus, OwnProcesses = smi.OwnProcesses }, smi);
     }
 }

@@ -94,6 +94,7 @@ public class SchemaTests
             {
                 SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n",
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
+                SourceSchema.Nvml => "[[agent.sources]]\nkind = \"nvml\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",
                 var kind => $"[[agent.sources]]\nkind = \"{kind}\"\nendpoint = \"https://127.0.0.1:1\"\n",
             },
@@ -124,6 +125,7 @@ public class SchemaTests
         var lists = settings.Agent?.Sources.Select(s => $"{s} {string.Join(',', s.Gpus)} "
             + (s is Agent.Sources.HttpSourceSettings http ? string.Join(',', http.Headers) : "")
             + (s is Agent.Sources.VibeThinkerSourceSettings vibe ? string.Join(',', vibe.Map) : "")
+            + (s is Agent.Sources.NvidiaSourceSettings nvidia ? string.Join(',', nvidia.OwnProcesses) : "")
             + (s is EngineSourceSettings engine ? $"{string.Join(',', engine.Families)} {string.Join(',', engine.OnceLabels)}" : "")
             + (s is Agent.Sources.JsonLogSourceSettings log ? string.Join(',', log.SuccessStatus ?? []) : "")) ?? [];
         return string.Join('\n', [

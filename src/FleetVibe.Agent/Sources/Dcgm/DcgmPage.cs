@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Metrics.Exposition;
@@ -18,7 +19,8 @@ internal sealed class DcgmPage
     private static readonly string[] Names =
     [
         "GPU_UTIL", "MEM_COPY_UTIL", "FB_USED", "FB_FREE", "FB_RESERVED", "FB_TOTAL", "GPU_TEMP", "POWER_USAGE", "ENFORCED_POWER_LIMIT",
-        "POWER_MGMT_LIMIT", "SM_CLOCK", "XID_ERRORS", "ECC_DBE_AGG_TOTAL", "ECC_DBE_VOL_TOTAL", "CLOCKS_EVENT_REASONS", "CLOCK_THROTTLE_REASONS",
+        "POWER_MGMT_LIMIT", "SM_CLOCK", "XID_ERRORS", "ECC_DBE_AGG_TOTAL", "ECC_DBE_VOL_TOTAL", "ECC_SBE_AGG_TOTAL", "ECC_SBE_VOL_TOTAL", "UNCORRECTABLE_REMAPPED_ROWS", "CORRECTABLE_REMAPPED_ROWS",
+        "ROW_REMAP_FAILURE", "ROW_REMAP_PENDING", "CLOCKS_EVENT_REASONS", "CLOCK_THROTTLE_REASONS",
     ];
 
     private static readonly FamilyFilter Filter = new(Names.Select(n => "DCGM_FI_DEV_" + n));
@@ -91,7 +93,7 @@ internal sealed class DcgmPage
 
     private static GpuSample ToSample(string uuid, Board board, DateTimeOffset at)
     {
-        var reasons = (long?)(board["CLOCKS_EVENT_REASONS"] ?? board["CLOCK_THROTTLE_REASONS"]);
+        var reasons = (ulong?)(board["CLOCKS_EVENT_REASONS"] ?? board["CLOCK_THROTTLE_REASONS"]);
         return new GpuSample(uuid, board.Index, board.Name, at)
         {
             GpuUtilPercent = Percent(board["GPU_UTIL"]),
@@ -102,9 +104,13 @@ internal sealed class DcgmPage
             PowerW = board["POWER_USAGE"],
             PowerLimitW = board["ENFORCED_POWER_LIMIT"] ?? board["POWER_MGMT_LIMIT"],
             SmClockMhz = board["SM_CLOCK"],
-            Throttled = reasons is { } bits ? (bits & ThrottleReasons.Throttling) != 0 : null,
+            Throttled = reasons is { } bits ? ThrottleReasons.IsThrottled(bits) : null,
             ThrottleReasons = reasons is { } set ? ThrottleReasons.NamesOf(set) : [],
             EccUncorrected = (long?)(board["ECC_DBE_AGG_TOTAL"] ?? board["ECC_DBE_VOL_TOTAL"]),
+            EccCorrected = (long?)(board["ECC_SBE_AGG_TOTAL"] ?? board["ECC_SBE_VOL_TOTAL"]),
+            RemappedRows = (long?)(board["UNCORRECTABLE_REMAPPED_ROWS"] + board["CORRECTABLE_REMAPPED_ROWS"]),
+            RemapPending = board["ROW_REMAP_PENDING"] is { } pending ? pending != 0 : null,
+            RemapFailed = board["ROW_REMAP_FAILURE"] is { } failed ? failed != 0 : null,
             XidLast = (long?)board["XID_ERRORS"],
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using FleetVibe.Agent.Sources.Gpus;
 
 namespace FleetVibe.Agent.Sources.NvidiaSmi;
 
@@ -65,9 +66,22 @@ internal sealed class GpuCsv
             SmClockMhz = Number(cells, GpuQuery.SmClock),
             Throttled = reasons is { } mask ? ThrottleReasons.IsThrottled(mask) : null,
             ThrottleReasons = reasons is { } listed ? ThrottleReasons.NamesOf(listed) : [],
-            EccUncorrected = Number(cells, GpuQuery.EccUncorrected) is { } ecc and >= 0 ? (long)ecc : null,
+            EccUncorrected = Count(cells, GpuQuery.EccUncorrected),
+            EccCorrected = Count(cells, GpuQuery.EccCorrected),
+            RemappedRows = Count(cells, GpuQuery.RemappedCorrectable) + Count(cells, GpuQuery.RemappedUncorrectable),
+            RemapPending = Flag(cells, GpuQuery.RemapPending),
+            RemapFailed = Flag(cells, GpuQuery.RemapFailure),
+            Pci = PciAddress.Normalize(Cell(cells, GpuQuery.Bus)),
         };
     }
+
+    /// <summary>Whether the row's board is cut into MIG instances.</summary>
+    public bool IsMig(string line) => line.Split(Separator, units.Length) is { } cells && cells.Length == units.Length && Cell(cells, GpuQuery.MigMode) == "Enabled";
+
+    private long? Count(string[] cells, string field) => Number(cells, field) is { } count and >= 0 and < 1e18 ? (long)count : null;
+
+    // Yes and No in recordings; a number in some versions.
+    private bool? Flag(string[] cells, string field) => Cell(cells, field) switch { "Yes" or "1" => true, "No" or "0" => false, _ => null };
 
     private string Cell(string[] cells, string field) => columns.TryGetValue(field, out var column) ? cells[column].Trim() : "";
 
@@ -92,8 +106,7 @@ internal sealed class GpuCsv
             text = text[..^unit.Length].TrimEnd();
         }
 
-        const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        return double.TryParse(text, Style, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : null;
+        return ToolNumber.Of(text);
     }
 
     private long? Bytes(string[] cells, string field)

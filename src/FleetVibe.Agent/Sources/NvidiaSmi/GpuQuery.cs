@@ -24,13 +24,21 @@ internal sealed partial record GpuQuery
     public const string Reasons = "clocks_event_reasons.active";
     public const string OldReasons = "clocks_throttle_reasons.active";
     public const string EccUncorrected = "ecc.errors.uncorrected.aggregate.total";
+    public const string EccCorrected = "ecc.errors.corrected.aggregate.total";
+    public const string RemappedCorrectable = "remapped_rows.correctable";
+    public const string RemappedUncorrectable = "remapped_rows.uncorrectable";
+    public const string RemapPending = "remapped_rows.pending";
+    public const string RemapFailure = "remapped_rows.failure";
+    public const string Bus = "pci.bus_id";
+    public const string MigMode = "mig.mode.current";
 
     /// <summary>The name stands last, so that a comma in it does no harm.</summary>
     public static GpuQuery Full { get; } = new()
     {
         Fields =
         [
-            Index, Uuid, GpuUtil, MemoryUtil, MemoryUsed, MemoryTotal, Temperature, Power, EnforcedPowerLimit, PowerLimit, SmClock, Reasons, EccUncorrected, Name,
+            Index, Uuid, GpuUtil, MemoryUtil, MemoryUsed, MemoryTotal, Temperature, Power, EnforcedPowerLimit, PowerLimit, SmClock, Reasons, EccUncorrected, EccCorrected,
+            RemappedCorrectable, RemappedUncorrectable, RemapPending, RemapFailure, Bus, MigMode, Name,
         ],
     };
 

@@ -1,10 +1,10 @@
+using FleetVibe.Agent.Sources.Gpus;
+
 namespace FleetVibe.Agent.Sources.NvidiaSmi;
 
 /// <summary>What an end of nvidia-smi means, and what to do about it. Exit codes as in its manual.</summary>
 internal static class NvidiaSmiFailure
 {
-    private const int MaxTextLength = 300;
-
     /// <param name="exitCode">Of the tool.</param>
     /// <param name="lastText">The last line that was no row; the tool writes its failures to standard output.</param>
     public static string Describe(string command, int exitCode, string lastText)
@@ -28,13 +28,7 @@ internal static class NvidiaSmiFailure
             > 128 and < 160 => $"was killed by signal {exitCode - 128}",
             _ => "failed",
         };
-        var said = Clean(lastText);
+        var said = ToolText.Clean(lastText);
         return said.Length == 0 ? $"{command} {meaning} (exit code {exitCode})" : $"{command} {meaning} (exit code {exitCode}): {said}";
-    }
-
-    public static string Clean(string text)
-    {
-        var clean = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)).Trim();
-        return clean.Length <= MaxTextLength ? clean : clean[..MaxTextLength];
     }
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using FleetVibe.Agent.Sources.Gpus;
 
 namespace FleetVibe.Agent.Sources.Probing;
 
@@ -8,7 +9,7 @@ internal static class NvidiaSmiProbe
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    public static async Task<SourceProbeResult> ProbeAsync(NvidiaSmiSourceSettings settings, TimeProvider time, CancellationToken cancellation)
+    public static async Task<SourceProbeResult> ProbeAsync(NvidiaSourceSettings settings, TimeProvider time, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(settings.Command, ["-L"]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         Process process;
@@ -31,7 +32,7 @@ internal static class NvidiaSmiProbe
                 var output = await process.StandardOutput.ReadToEndAsync(both.Token);
                 await errors;
                 await process.WaitForExitAsync(both.Token);
-                return Judge(settings.Command, process.ExitCode, output);
+                return Judge(settings.Command, process.ExitCode, output) with { Warnings = KernelLogWarnings(settings) };
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -48,12 +49,25 @@ internal static class NvidiaSmiProbe
         }
     }
 
+    /// <summary>What keeps XIDs from being seen.</summary>
+    internal static IReadOnlyList<string> KernelLogWarnings(NvidiaSourceSettings settings)
+    {
+        if (settings.KernelLog.Length == 0)
+        {
+            return [];
+        }
+
+        using var log = new KernelLog(settings.KernelLog);
+        return log.Read(null, DateTimeOffset.UnixEpoch).Problem is { } problem ? [problem] : [];
+    }
+
     internal static SourceProbeResult Judge(string command, int exitCode, string output)
     {
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var gpus = lines.Where(l => l.StartsWith("GPU ", StringComparison.Ordinal)).ToList();
+        var instances = lines.Where(l => l.StartsWith("MIG ", StringComparison.Ordinal)).ToList();
         return exitCode == 0 && gpus.Count > 0
-            ? new SourceProbeResult(true, null, $"{command}: {gpus.Count} GPU(s)") { Found = gpus }
+            ? new SourceProbeResult(true, null, $"{command}: {gpus.Count} GPU(s){(instances.Count > 0 ? $" with {instances.Count} MIG instance(s)" : "")}: {string.Join("; ", gpus)}") { Found = [.. gpus, .. instances] }
             : SourceProbeResult.Failed(
                 ErrorClass.ToolFailed, $"{command} -L ends with {exitCode}: {(lines.Length > 0 ? lines[0] : "no GPU is listed; is the driver loaded?")}");
     }

@@ -40,7 +40,9 @@ public static class SourceProbe
             VibeThinkerSourceSettings summary => ProbeSummaryAsync(summary, time, createClient, cancellation),
             DcgmSourceSettings dcgm => ProbeDcgmAsync(dcgm, time, createClient, cancellation),
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log)),
+            NvmlSourceSettings nvml => NvmlProbe.ProbeAsync(nvml, time, Nvml.NativeNvml.Load, cancellation),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
+            GpuToolSourceSettings tool => GpuToolProbe.ProbeAsync(tool, time, new Gpus.ToolProcess(time), cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
 

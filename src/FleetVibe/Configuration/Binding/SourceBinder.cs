@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Values;
 using FleetVibe.Protocol.Transport;
@@ -63,8 +64,9 @@ internal static class SourceBinder
         _ when SourceSchema.Engines.Contains(kind) => Engine(section, kind, findings),
         SourceSchema.VibeThinker => VibeThinker(section, findings),
         SourceSchema.Dcgm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
-        SourceSchema.NvidiaSmi => Named(
-            new NvidiaSmiSourceSettings { Command = section.Find<string>("command")!, SampleInterval = section.Find<TimeSpan>("sample_interval") }, section),
+        SourceSchema.NvidiaSmi => GpuSourceBinder.Nvidia(Named(new NvidiaSmiSourceSettings(), section), section, findings),
+        SourceSchema.Nvml => GpuSourceBinder.Nvidia(Named(new NvmlSourceSettings { Library = section.Find<string>("library")! }, section), section, findings),
+        _ when GpuTools.Kinds.Contains(kind) => GpuSourceBinder.Tool(Named(new GpuToolSourceSettings(kind), section), section),
         _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),
     };
 

@@ -14,6 +14,18 @@ internal sealed record PathType(string Sample) : KeyType("a path", $"\"{Sample}\
         string.IsNullOrWhiteSpace(text) ? ParsedValue.Bad("is empty: write a path") : new ParsedValue(Resolve(text, context));
 }
 
+/// <summary>A path, or <c>off</c> for none, which is read as an empty text.</summary>
+internal sealed record PathOrOffType(string Sample) : KeyType("a path or off", $"\"{Sample}\"")
+{
+    private const string Off = "off";
+
+    public override string Show(object value) => value is "" ? $"\"{Off}\"" : base.Show(value);
+
+    protected override ParsedValue Parse(string text, ReadingContext context) =>
+        string.IsNullOrWhiteSpace(text) ? ParsedValue.Bad("is empty: write a path, or \"off\"")
+        : new ParsedValue(text == Off ? "" : PathType.Resolve(text, context));
+}
+
 /// <summary>A program: looked up in PATH where it is a bare name.</summary>
 internal sealed record CommandType(string Sample) : KeyType("a program", $"\"{Sample}\"")
 {

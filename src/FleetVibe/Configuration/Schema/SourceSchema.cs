@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
+using FleetVibe.Agent.Sources.Gpus;
 
 namespace FleetVibe.Configuration.Schema;
 
@@ -10,24 +11,27 @@ internal static class SourceSchema
     public const string Vllm = "vllm";
     public const string VibeThinker = "vibethinker";
     public const string NvidiaSmi = "nvidia_smi";
+    public const string Nvml = "nvml";
     public const string Dcgm = "dcgm";
 
     /// <summary>Engines, services and gateways with a Prometheus page; the last two are the open ones.</summary>
     public static IReadOnlyList<string> Engines { get; } = [.. EngineKinds.All.Select(e => e.Kind), EngineSourceSettings.Generic, EngineSourceSettings.Auto];
 
-    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, .. Engines, VibeThinker, NvidiaSmi, Dcgm];
+    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds];
 
     private static readonly string[] OfModels = [JsonLog, .. Engines, VibeThinker];
     private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm];
     private static readonly string[] Generic = [EngineSourceSettings.Generic];
     private static readonly string[] Log = [JsonLog];
+    private static readonly string[] Nvidia = [NvidiaSmi, Nvml];
+    private static readonly string[] Tools = [.. Nvidia, .. GpuTools.Kinds];
 
     public static SectionSpec Sources { get; } = new("sources", "One source of the agent: a log, a metrics page, or a GPU tool.")
     {
         IsList = true,
         Keys =
         [
-            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name.") { Required = true },
+            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's.") { Required = true },
             .. Shared,
             .. OverHttp,
             new KeySpec("path", new PathType("/var/log/vibethinker/requests.jsonl"), "The log: one JSON object a line. It need not exist yet.") { OnlyFor = Log, Required = true },
@@ -53,8 +57,15 @@ internal static class SourceSchema
             },
             new KeySpec("model_label", new TextType("model_name"), "The label that names the model; with model only the rows of that one are read.") { OnlyFor = Generic, DefaultNote = "none: set model" },
             new KeySpec("once_labels", new ListType(new TextType("tp_rank")), "Labels whose rows say the same again, such as a rank's: one of them is taken.") { OnlyFor = Generic },
-            new KeySpec("command", new CommandType("/usr/local/bin/nvidia-smi"), "The program.") { OnlyFor = [NvidiaSmi], Default = "nvidia-smi" },
-            new KeySpec("sample_interval", new DurationType("1s", "1m", "\"2s\""), "Time between two samples of the tool.") { OnlyFor = [NvidiaSmi], Default = "1s" },
+            new KeySpec("command", new CommandType("/usr/local/bin/nvidia-smi"), "The program; of nvml the one that is run where there is no library.") { OnlyFor = Tools, DefaultNote = $"nvidia-smi, {string.Join(", ", GpuTools.Kinds.Select(GpuTools.CommandOf))}" },
+            new KeySpec("sample_interval", new DurationType("1s", "1m", "\"2s\""), "Time between two samples.") { OnlyFor = Tools, DefaultNote = "1s; 5s for rocm_smi and amd_smi" },
+            new KeySpec("library", new TextType("/usr/lib/wsl/lib/libnvidia-ml.so.1"), "The driver's management library.") { OnlyFor = [Nvml], Default = NvmlSourceSettings.DefaultLibrary },
+            new KeySpec("own_processes", new ListType(new TextType("serve.py")), "Which processes on the GPUs are the engine's: a part of the command, cgroup:NAME, or pid:NUMBER. Whoever descends from one of them, or is in the same service or container, is too; all others are foreign.")
+            {
+                OnlyFor = Nvidia,
+                DefaultNote = "the known engines by their commands; where none of them is there, nothing is called foreign",
+            },
+            new KeySpec("kernel_log", new PathOrOffType("/var/log/kern.log"), "Where the driver's Xid errors are read: the kernel's own log, or a file of the syslog daemon; off reads none.") { OnlyFor = Nvidia, Default = NvidiaSourceSettings.DefaultKernelLog },
         ],
         Sections = [Fields],
     };

@@ -2,13 +2,14 @@ using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.NvidiaSmi;
 using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
-namespace FleetVibe.Agent.Tests.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
-public sealed class NvidiaSmiActorTests : TestKit
+public sealed class GpuToolActorTests : TestKit
 {
     private const string Header = "index, uuid, utilization.gpu [%], name";
     private static readonly NvidiaSmiSourceSettings Settings = new();
@@ -17,7 +18,7 @@ public sealed class NvidiaSmiActorTests : TestKit
     private readonly TestProbe accumulator;
     private readonly FakeProcess tool = new();
 
-    public NvidiaSmiActorTests()
+    public GpuToolActorTests()
         : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
         accumulator = CreateTestProbe();
 
@@ -163,9 +164,101 @@ public sealed class NvidiaSmiActorTests : TestKit
         Assert.Contains("set `command`", status.ErrorText, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_tool_that_ends_by_itself_is_run_once_an_interval()
+    {
+        var settings = new GpuToolSourceSettings(GpuTools.AmdSmi);
+        var source = Sys.ActorOf(GpuToolActor.CreateProps(settings, () => GpuTools.Create(settings), accumulator, time, tool));
+        Assert.Equal("amd_smi:amd_smi", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        for (var i = 0; i < 3; i++)
+        {
+            var run = await tool.NextRunAsync();
+            Assert.Equal(["metric", "--json"], run.Arguments);
+            run.Print("WARNING: a word before", "[{\"gpu\": 0,", $"\"usage\": {{\"gfx_activity\": {{\"value\": {i}, \"unit\": \"%\"}}}}}}]");
+            run.End(0);
+            Assert.Equal(i, Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Gpus).GpuUtilPercent);
+            source.Tell(ReportFolded.Instance);
+            await AdvanceAsync(source, TimeSpan.FromSeconds(5) - TimeSpan.FromMilliseconds(1));
+            Assert.Equal(0, tool.Waiting);
+            await AdvanceAsync(source, TimeSpan.FromMilliseconds(1));
+        }
+
+        var failed = await tool.NextRunAsync();
+        failed.Print("ERROR: no driver");
+        failed.End(1);
+        await EndedAsync(source, "amd-smi failed (exit code 1): ERROR: no driver");
+    }
+
+    [Fact]
+    public async Task Who_holds_memory_is_asked_beside_the_loop_and_never_twice_at_once()
+    {
+        var scanner = new FakeProcess();
+        var table = new FakeTable { [7] = new ProcessFacts("miner", "", 1) };
+        var source = Sys.ActorOf(GpuToolActor.CreateProps(
+            Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool, scanner, () => new GpuWatch(new OwnProcesses(["vllm"]), table, null)));
+        await accumulator.ExpectMsgAsync<SourceReady>();
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        var run = await tool.NextRunAsync();
+        source.Tell(CollectDue.Instance);
+        await source.Ask<ActorIdentity>(new Identify(0));
+        Assert.Equal(0, scanner.Waiting);
+
+        run.Print(Header, "0, GPU-a, 10, A", "0, GPU-a, 11, A");
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        await StatusAsync(source);
+        var scan = await scanner.NextRunAsync();
+        Assert.StartsWith("--query-compute-apps=", scan.Arguments[0], StringComparison.Ordinal);
+        await StatusAsync(source);
+        await source.Ask<ActorIdentity>(new Identify(0));
+        Assert.Equal(0, scanner.Waiting);
+        scan.Print("gpu_uuid, pid, process_name, used_gpu_memory [MiB]", "GPU-a, 7, miner, 512");
+        scan.End(0);
+
+        // The end comes from a pool thread: rows go on until one is marked.
+        await AwaitConditionAsync(async () =>
+        {
+            run.Print("0, GPU-a, 12, A");
+            await AdvanceAsync(source, TimeSpan.FromMilliseconds(200));
+            var isMarked = false;
+            while (accumulator.HasMessages)
+            {
+                var report = await accumulator.ExpectMsgAsync<SourceReport>();
+                isMarked |= report.Gpus.Any(gpu => gpu is { ForeignProcesses: 1, ForeignMemoryBytes: 512L << 20 });
+                source.Tell(ReportFolded.Instance);
+                await source.Ask<ActorIdentity>(new Identify(0));
+            }
+
+            return isMarked;
+        });
+        Assert.Equal(1, scanner.MostAtOnce);
+    }
+
+    [Fact]
+    public async Task A_second_query_that_hangs_is_killed_and_the_loop_goes_on()
+    {
+        var scanner = new FakeProcess();
+        var source = Sys.ActorOf(GpuToolActor.CreateProps(
+            Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool, scanner, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null)));
+        await accumulator.ExpectMsgAsync<SourceReady>();
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        var run = await tool.NextRunAsync();
+        run.Print(Header, "0, GPU-a, 10, A", "0, GPU-a, 11, A");
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        await StatusAsync(source);
+        var scan = await scanner.NextRunAsync();
+        await AdvanceAsync(source, TimeSpan.FromSeconds(8));
+        await scan.Killed;
+        await StatusAsync(source);
+        Assert.Equal(0, scanner.Waiting);
+        Assert.False(run.Kill.IsCancellationRequested);
+    }
+
     private async Task<IActorRef> StartAsync()
     {
-        var source = Sys.ActorOf(NvidiaSmiActor.CreateProps(Settings, accumulator, time, tool));
+        var source = Sys.ActorOf(GpuToolActor.CreateProps(Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool));
         Assert.Equal("nvidia_smi:nvidia_smi", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
         source.Tell(new StartSource(null, false, time.GetUtcNow()));
         return source;

@@ -2,14 +2,14 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-namespace FleetVibe.Agent.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Sources.Gpus;
 
 /// <summary>
 /// A real process, leader of its own process group: a stuck child keeps the output open, so the whole group must be killed.
 /// .NET cannot make a group leader, so <c>setsid</c> of util-linux does; where there is none, the tree is killed as far as
 /// it is known.
 /// </summary>
-internal sealed class GpuQueryProcess(TimeProvider time) : IGpuQueryProcess
+internal sealed class ToolProcess(TimeProvider time) : IToolProcess
 {
     private const string GroupStarter = "setsid";
     private const int Kill = 9;

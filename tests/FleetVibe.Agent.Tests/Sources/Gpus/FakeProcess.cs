@@ -1,10 +1,10 @@
 using System.Threading.Channels;
-using FleetVibe.Agent.Sources.NvidiaSmi;
+using FleetVibe.Agent.Sources.Gpus;
 
-namespace FleetVibe.Agent.Tests.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
 /// <summary>A tool whose every line and end comes from the test.</summary>
-internal sealed class FakeProcess : IGpuQueryProcess
+internal sealed class FakeProcess : IToolProcess
 {
     private readonly Channel<Run> runs = Channel.CreateUnbounded<Run>();
     private int atOnce;

@@ -1,7 +1,7 @@
-namespace FleetVibe.Agent.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Sources.Gpus;
 
 /// <summary>Runs the tool; the one thing that tests put something else for.</summary>
-internal interface IGpuQueryProcess
+internal interface IToolProcess
 {
     /// <summary>
     /// Runs the tool until it ends, and returns its exit code when it is gone for certain, so that the next may start.

@@ -3,17 +3,15 @@ using Akka.Actor;
 using Akka.Event;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
-namespace FleetVibe.Agent.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Sources.Gpus;
 
 /// <summary>
-/// Keeps one nvidia-smi running and reports a sample of every GPU for each tick of its loop. When it ends or falls silent it
-/// is killed and, after a pause that grows, started anew; the next never starts before the last is gone.
+/// Keeps one tool running, or runs it once an interval where it ends by itself, and reports its samples. When it fails or
+/// falls silent it is killed and, after a pause that grows, started anew; the next never starts before the last is gone.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "an actor releases what it holds in PostStop")]
-internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
+internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
 {
-    // What is not folded by then is older than any window that still cares.
-    private const int MaxPending = 1024;
     private const string StartTimer = "start";
     private const string SilenceTimer = "silence";
     private const string TickTimer = "tick";
@@ -24,61 +22,64 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
     private static readonly TimeSpan MinPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
 
-    private readonly NvidiaSmiSourceSettings settings;
-    private readonly IActorRef accumulator;
+    private readonly GpuSourceSettings settings;
+    private readonly IGpuTool tool;
     private readonly TimeProvider time;
-    private readonly IGpuQueryProcess process;
+    private readonly IToolProcess process;
+    private readonly IToolProcess? scanner;
+    private readonly GpuWatch? watch;
+    private readonly GpuReporter reporter;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly List<GpuSample> tick = [];
-    private readonly List<GpuSample> pending = [];
 
-    private GpuQuery query = GpuQuery.Full;
-    private GpuQuery? retry;
-    private GpuCsv? csv;
     private CancellationTokenSource? run;
     private int generation;
     private bool isRunning;
     private bool isSilenced;
     private bool isStarted;
-    private bool isAwaitingFold;
-    private bool isStatusDue;
-    private bool hasRowSinceStatus;
-    private long? lastRowAt;
+    private bool isRefused;
+    private bool hasSample;
     private TimeSpan pause = MinPause;
-    private long skipped;
     private string lastText = "";
-    private string? failure;
     private string? toldFailure;
+    private string? toldLogProblem;
 
-    public NvidiaSmiActor(NvidiaSmiSourceSettings settings, IActorRef accumulator, TimeProvider time, IGpuQueryProcess process)
+    public GpuToolActor(GpuSourceSettings settings, IGpuTool tool, IActorRef accumulator, TimeProvider time, IToolProcess process, IToolProcess? scanner, GpuWatch? watch)
     {
         this.settings = settings;
-        this.accumulator = accumulator;
+        this.tool = tool;
         this.time = time;
         this.process = process;
+        this.scanner = scanner;
+        this.watch = watch;
+        reporter = new GpuReporter(settings, accumulator, Self, time, watch, () => ReadTimeout);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     private TimeSpan ReadTimeout => settings.SampleInterval * 3 > MinReadTimeout ? settings.SampleInterval * 3 : MinReadTimeout;
 
-    internal static Props CreateProps(NvidiaSmiSourceSettings settings, IActorRef accumulator, TimeProvider time) =>
-        CreateProps(settings, accumulator, time, new GpuQueryProcess(time));
+    /// <param name="createTool">For each incarnation of the actor its own.</param>
+    /// <param name="scanner">Runs the second query; null means that there is none.</param>
+    internal static Props CreateProps(
+        GpuSourceSettings settings, Func<IGpuTool> createTool, IActorRef accumulator, TimeProvider time, IToolProcess process, IToolProcess? scanner = null, Func<GpuWatch>? createWatch = null) =>
+        Props.Create(() => new GpuToolActor(settings, createTool(), accumulator, time, process, scanner, createWatch == null ? null : createWatch()));
 
-    internal static Props CreateProps(NvidiaSmiSourceSettings settings, IActorRef accumulator, TimeProvider time, IGpuQueryProcess process) =>
-        Props.Create(() => new NvidiaSmiActor(settings, accumulator, time, process));
+    protected override void PreStart() => reporter.Ready();
 
-    protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
-
-    protected override void PostStop() => KillRun();
+    protected override void PostStop()
+    {
+        KillRun();
+        KillScan();
+        watch?.Dispose();
+    }
 
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case StartSource:
-                // GPU samples have no past: there is no checkpoint to go back to.
-                isAwaitingFold = false;
+            case StartSource start:
+                reporter.Start(start.Checkpoint);
                 if (!isStarted)
                 {
                     isStarted = true;
@@ -87,12 +88,11 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
 
                 break;
             case CollectDue:
-                isStatusDue = isStarted;
-                ReportIfDue();
+                Watch();
+                reporter.OnCollectDue(isStarted);
                 break;
             case ReportFolded:
-                isAwaitingFold = false;
-                ReportIfDue();
+                reporter.OnFolded();
                 break;
             case LineRead line:
                 if (line.Generation == generation)
@@ -121,6 +121,12 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
             case StartDue:
                 StartRun();
                 break;
+            case ScanEnded scanned:
+                OnScanned(scanned);
+                break;
+            case ScanTooLong:
+                KillScan();
+                break;
             default:
                 Unhandled(message);
                 break;
@@ -136,13 +142,14 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
 
         isRunning = true;
         isSilenced = false;
-        generation++;
-        csv = null;
-        retry = null;
+        isRefused = false;
+        hasSample = false;
         lastText = "";
+        generation++;
+        tool.Begin();
         var (self, current) = (Self, generation);
         var cancellation = run = new CancellationTokenSource();
-        var arguments = query.Arguments(settings.SampleInterval);
+        var arguments = tool.Arguments;
         Task.Run(() => process.RunAsync(settings.Command, arguments, line => self.Tell(new LineRead(current, line)), cancellation.Token))
             .PipeTo(self, success: code => new RunEnded(current, code, null), failure: fault => new RunEnded(current, 0, fault));
         AwaitLine();
@@ -152,36 +159,36 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
 
     private void OnLine(string text)
     {
-        if (csv is null && GpuCsv.FromHeader(text) is { } header)
+        var line = tool.Read(text, time.GetUtcNow());
+        switch (line.Kind)
         {
-            csv = header;
-            AwaitLine();
-            return;
-        }
+            case ToolLineKind.Sample:
+                AwaitLine();
+                OnSample(line.Sample!);
+                break;
+            case ToolLineKind.Part:
+                AwaitLine();
+                break;
+            case ToolLineKind.Refused:
+                isRefused = true;
+                log.Info("{Command} does not know all that was asked: {Text}", settings.Command, ToolText.Clean(text));
+                break;
+            default:
+                if (!string.IsNullOrWhiteSpace(text))
+                {
+                    // No reason to wait longer: a tool that only complains is as good as silent.
+                    lastText = text;
+                    reporter.Skip(line.Kind == ToolLineKind.Skipped ? 1 : 0);
+                }
 
-        if (csv?.Read(text, time.GetUtcNow()) is { } sample)
-        {
-            AwaitLine();
-            OnSample(sample);
-        }
-        else if (query.WithoutRefused(text) is { } smaller)
-        {
-            retry = smaller;
-            log.Info("{Command} does not know every field: {Text}", settings.Command, NvidiaSmiFailure.Clean(text));
-        }
-        else if (!string.IsNullOrWhiteSpace(text))
-        {
-            // No reason to wait longer: a tool that only complains is as good as silent.
-            lastText = text;
-            skipped += csv is null ? 0 : 1;
+                break;
         }
     }
 
     private void OnSample(GpuSample sample)
     {
-        hasRowSinceStatus = true;
-        lastRowAt = time.GetTimestamp();
-        failure = null;
+        hasSample = true;
+        reporter.Alive();
         pause = MinPause;
         TellState();
         if (tick.Exists(other => other.Gpu == sample.Gpu))
@@ -195,21 +202,15 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
 
     private void EndTick()
     {
-        pending.AddRange(tick);
+        IReadOnlyList<GpuSample> whole = [.. tick];
         tick.Clear();
-        if (pending.Count > MaxPending)
-        {
-            skipped += pending.Count - MaxPending;
-            pending.RemoveRange(0, pending.Count - MaxPending);
-        }
-
-        ReportIfDue();
+        reporter.Add(whole);
     }
 
     private void OnSilence()
     {
         isSilenced = true;
-        failure = $"{settings.Command} printed nothing for {ReadTimeout.TotalSeconds:0} s and is being killed; a hanging driver or GPU does that, see the kernel log for Xid errors";
+        reporter.Fail($"{settings.Command} printed nothing for {ReadTimeout.TotalSeconds:0} s and is being killed; a hanging driver or GPU does that, see the kernel log{(watch is null ? "" : " for Xid errors")}");
         TellState();
         KillRun();
     }
@@ -220,26 +221,34 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
         isRunning = false;
         run?.Dispose();
         run = null;
-        EndTick();
-        if (retry is { } smaller)
+        foreach (var sample in tool.End(time.GetUtcNow()))
         {
-            query = smaller;
+            OnSample(sample);
+        }
+
+        EndTick();
+        if (isRefused)
+        {
             StartRun();
+            return;
+        }
+
+        if (tool.EndsByItself && hasSample && ended is { Fault: null, ExitCode: 0 })
+        {
+            Timers.StartSingleTimer(StartTimer, StartDue.Instance, settings.SampleInterval);
             return;
         }
 
         // A run that was killed for its silence keeps that as its reason.
         if (!isSilenced)
         {
-            failure = ended.Fault is { } fault
-                ? $"{settings.Command} cannot be run: {NvidiaSmiFailure.Clean(fault.Message)}; install the NVIDIA driver or set `command`"
-                : NvidiaSmiFailure.Describe(settings.Command, ended.ExitCode, lastText);
+            reporter.Fail(ended.Fault is { } fault
+                ? $"{settings.Command} cannot be run: {ToolText.Clean(fault.Message)}; {tool.Cure}"
+                : tool.Describe(ended.ExitCode, lastText));
         }
 
         TellState();
-
-        // The next start may meet another driver, with other fields.
-        query = GpuQuery.Full;
+        tool.Forget();
         Timers.StartSingleTimer(StartTimer, StartDue.Instance, pause);
         pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
     }
@@ -253,54 +262,18 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
         _ = cancellation?.CancelAsync();
     }
 
-    private void ReportIfDue()
-    {
-        if (isAwaitingFold)
-        {
-            return;
-        }
-
-        var status = isStatusDue ? TakeStatus() : null;
-        isStatusDue = false;
-        if (status is null && pending.Count == 0)
-        {
-            return;
-        }
-
-        isAwaitingFold = true;
-        accumulator.Tell(new SourceReport(settings.Key) { Gpus = [.. pending], Status = status });
-        pending.Clear();
-    }
-
-    /// <summary>Null while the first row is still waited for: unknown is neither up nor down.</summary>
-    private CollectionStatus? TakeStatus()
-    {
-        var isFresh = hasRowSinceStatus || (isRunning && lastRowAt is { } at && time.GetElapsedTime(at) < ReadTimeout);
-        if (!isFresh && failure is null)
-        {
-            return null;
-        }
-
-        var isDown = failure is not null && !hasRowSinceStatus;
-        var status = new CollectionStatus(
-            time.GetUtcNow(), isDown ? ErrorClass.ToolFailed : null, isDown ? failure! : "", TimeSpan.Zero, skipped, 0);
-        hasRowSinceStatus = false;
-        skipped = 0;
-        return status;
-    }
-
     private void TellState()
     {
-        if (failure is not null && toldFailure is null)
+        if (reporter.Failure is not null && toldFailure is null)
         {
-            log.Warning("{Failure}", failure);
+            log.Warning("{Failure}", reporter.Failure);
         }
-        else if (failure is null && toldFailure is not null)
+        else if (reporter.Failure is null && toldFailure is not null)
         {
             log.Info("{Command} brings samples again", settings.Command);
         }
 
-        toldFailure = failure;
+        toldFailure = reporter.Failure;
     }
 
     private sealed record LineRead(int Generation, string Text) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

@@ -1,8 +1,8 @@
-using FleetVibe.Agent.Sources.NvidiaSmi;
+using FleetVibe.Agent.Sources.Gpus;
 
-namespace FleetVibe.Agent.Tests.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
-public sealed class GpuQueryProcessTests : IDisposable
+public sealed class ToolProcessTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-smi-").FullName;
 
@@ -15,7 +15,7 @@ public sealed class GpuQueryProcessTests : IDisposable
         var lines = new List<string>();
         var printed = new TaskCompletionSource();
         using var kill = new CancellationTokenSource();
-        var run = new GpuQueryProcess(TimeProvider.System).RunAsync(
+        var run = new ToolProcess(TimeProvider.System).RunAsync(
             "/bin/sh",
             [script],
             line =>
@@ -42,7 +42,7 @@ public sealed class GpuQueryProcessTests : IDisposable
     {
         var script = Write("echo 'No devices were found'\necho 'to stderr' >&2\nexit 6\n");
         var lines = new List<string>();
-        var exitCode = await new GpuQueryProcess(TimeProvider.System).RunAsync("/bin/sh", [script], lines.Add, CancellationToken.None);
+        var exitCode = await new ToolProcess(TimeProvider.System).RunAsync("/bin/sh", [script], lines.Add, CancellationToken.None);
         Assert.Equal(6, exitCode);
         Assert.Equal(["No devices were found", "to stderr"], lines.Order(StringComparer.Ordinal));
     }
@@ -51,7 +51,7 @@ public sealed class GpuQueryProcessTests : IDisposable
     public async Task A_tool_that_is_not_there_is_reported_and_not_thrown_over_the_source()
     {
         var lines = new List<string>();
-        var exitCode = await new GpuQueryProcess(TimeProvider.System).RunAsync(Path.Combine(folder, "nvidia-smi"), [], lines.Add, CancellationToken.None);
+        var exitCode = await new ToolProcess(TimeProvider.System).RunAsync(Path.Combine(folder, "nvidia-smi"), [], lines.Add, CancellationToken.None);
         Assert.Equal(127, exitCode);
         Assert.Contains("No such file", string.Concat(lines), StringComparison.Ordinal);
     }

@@ -1,4 +1,4 @@
-namespace FleetVibe.Agent.Sources.NvidiaSmi;
+namespace FleetVibe.Agent.Sources.Gpus;
 
 /// <summary>
 /// NVIDIA's clock event reasons (nvml.h, <c>nvmlClocksEventReason*</c>) as names. Only a slow-down by heat, by the power

@@ -1,0 +1,128 @@
+using FleetVibe.Agent.Spool.V1;
+using Google.Protobuf;
+
+namespace FleetVibe.Agent.Sources.Gpus;
+
+/// <summary>
+/// What is known about GPUs beside their samples: processes that are not the engine's, and XIDs. It marks samples with it
+/// and keeps the place in the kernel log as a checkpoint. Not thread safe.
+/// </summary>
+internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog? log) : IDisposable
+{
+    private readonly ProcessWatch processes = new(own, table);
+    private readonly XidWatch xids = new();
+    private readonly List<SourceEvent> events = [];
+    private readonly HashSet<string> lostRows = new(StringComparer.Ordinal);
+    private KernelLogPosition? position;
+    private byte[]? checkpoint;
+
+    /// <summary>Why the kernel log cannot be read; null where it can, or is not to be.</summary>
+    internal string? LogProblem { get; private set; }
+
+    internal static GpuWatch Create(NvidiaSourceSettings settings) =>
+        new(new OwnProcesses(settings.OwnProcesses), new ProcessTable(), settings.KernelLog.Length > 0 ? new KernelLog(settings.KernelLog) : null);
+
+    public void Dispose() => log?.Dispose();
+
+    /// <summary>Goes on where a checkpoint stands; null where there is none.</summary>
+    internal void Restore(byte[]? stored)
+    {
+        if (stored is null)
+        {
+            return;
+        }
+
+        try
+        {
+            var read = KernelLogCheckpoint.Parser.ParseFrom(stored);
+            position = read.Origin.Length > 0 ? new KernelLogPosition(read.Origin, read.Position) : null;
+            foreach (var board in read.Boards)
+            {
+                xids.Restore(board.Pci, board.Xid);
+            }
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            // As if there were none: the past of the log is then remembered and not told again.
+            position = null;
+        }
+    }
+
+    /// <summary>Reads what the kernel said since.</summary>
+    internal void LookAtLog(DateTimeOffset now)
+    {
+        if (log is not null)
+        {
+            var read = log.Read(position, now);
+            LogProblem = read.Problem;
+            foreach (var record in read.Records)
+            {
+                if (Xid.In(record.Text) is { } xid)
+                {
+                    Take(xid, record.At, isOld: position is null);
+                }
+            }
+
+            if (read.Position is { } next && next != position)
+            {
+                position = next;
+                Store();
+            }
+        }
+
+        events.AddRange(xids.Due(now));
+    }
+
+    /// <summary>Takes an XID that the driver told itself; not where the kernel log is read, which has it too.</summary>
+    internal void TakeFromDriver(Xid xid, DateTimeOffset at)
+    {
+        if (log is null || LogProblem is not null)
+        {
+            Take(xid, at, isOld: false);
+            Store();
+        }
+    }
+
+    internal void Add(IReadOnlyList<SourceEvent> happened) => events.AddRange(happened);
+
+    /// <inheritdoc cref="ProcessWatch.Scan"/>
+    internal void Scan(IReadOnlyCollection<string> gpus, IReadOnlyList<GpuProcess> found, DateTimeOffset at) =>
+        events.AddRange(processes.Scan(gpus, found, at));
+
+    /// <summary>The sample with foreign use and the last XID of its board.</summary>
+    internal GpuSample Mark(GpuSample sample)
+    {
+        if (sample.RemapFailed == true && lostRows.Add(sample.Gpu))
+        {
+            events.Add(new SourceEvent("gpu_memory", EventSeverity.Error, $"{sample.Gpu} cannot replace a failed row of its memory: the board is for service", sample.At));
+        }
+
+        var marked = processes.Mark(sample);
+        return marked.XidLast is null && sample.Pci is { } pci && xids.Last.TryGetValue(pci, out var last) ? marked with { XidLast = last } : marked;
+    }
+
+    /// <summary>What happened, and the checkpoint where it moved; both are handed over once.</summary>
+    internal (IReadOnlyList<SourceEvent> Events, byte[]? Checkpoint) Take()
+    {
+        IReadOnlyList<SourceEvent> happened = [.. events];
+        var stored = checkpoint;
+        events.Clear();
+        checkpoint = null;
+        return (happened, stored);
+    }
+
+    private void Take(Xid xid, DateTimeOffset at, bool isOld)
+    {
+        if (xids.Take(xid, at, isOld) is { } happened)
+        {
+            events.Add(happened);
+        }
+    }
+
+    private void Store()
+    {
+        var stored = new KernelLogCheckpoint { Origin = position?.Origin ?? "", Position = position?.Next ?? 0 };
+        stored.Boards.Add(xids.Last.Select(board => new BoardXid { Pci = board.Key, Xid = board.Value }));
+        checkpoint = stored.ToByteArray();
+    }
+}

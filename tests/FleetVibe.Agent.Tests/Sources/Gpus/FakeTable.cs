@@ -1,0 +1,28 @@
+using System.Collections;
+using FleetVibe.Agent.Sources.Gpus;
+
+namespace FleetVibe.Agent.Tests.Sources.Gpus;
+
+/// <summary>The processes that there are.</summary>
+internal sealed class FakeTable : IProcessTable, IEnumerable
+{
+    private readonly Dictionary<int, ProcessFacts> facts = [];
+
+    public bool SeesHost { get; set; } = true;
+
+    public ProcessFacts? this[int pid]
+    {
+        set
+        {
+            facts.Remove(pid);
+            if (value is not null)
+            {
+                facts[pid] = value;
+            }
+        }
+    }
+
+    public ProcessFacts? Find(int pid) => facts.GetValueOrDefault(pid);
+
+    public IEnumerator GetEnumerator() => facts.GetEnumerator();
+}

@@ -1,0 +1,157 @@
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Gpus;
+
+namespace FleetVibe.Agent.Tests.Sources.Gpus;
+
+public sealed class XidTests : IDisposable
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddDays(1);
+
+    private readonly string file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(file);
+
+    [Theory]
+    [InlineData("NVRM: Xid (PCI:0000:9b:00): 119, pid=2024380, name=nvidia-smi, Timeout after 6s", "0000:9b:00", 119, "pid=2024380, name=nvidia-smi, Timeout after 6s")]
+    [InlineData("NVRM: Xid (0000:03:00): 14, Channel 00000001", "0000:03:00", 14, "Channel 00000001")]
+    [InlineData("Nov 28 16:00:00 gpu-1 kernel: [  12.5] NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.", "0000:01:00", 79, "pid='<unknown>', name=<unknown>, GPU has fallen off the bus.")]
+    [InlineData("NVRM: Xid (PCI:0000:04:00): 145, RLW_SRC_TRACK Nonfatal XC0 i0 Link 00 (0x00000007)", "0000:04:00", 145, "RLW_SRC_TRACK Nonfatal XC0 i0 Link 00 (0x00000007)")]
+    [InlineData("NVRM: Xid (PCI:0000:0A:00): 31", "0000:0a:00", 31, "")]
+    public void A_report_is_read(string line, string pci, int number, string text) => Assert.Equal(new Xid(pci, number, text), Xid.In(line));
+
+    [Theory]
+    [InlineData("NVRM: GPU at PCI:0000:9b:00: GPU-509665ad-b600-ac93-3616-d754b23d636d")]
+    [InlineData("NVRM: Xid (PCI:nonsense): 31, x")]
+    [InlineData("NVRM: Xid (PCI:0000:9b:00): x")]
+    [InlineData("")]
+    public void Another_line_is_none(string line) => Assert.Null(Xid.In(line));
+
+    [Theory]
+    [InlineData("00000000:0C:00.0", "0000:0c:00")]
+    [InlineData("00010000:9B:1F.0", "10000:9b:1f")]
+    [InlineData("PCI:0000:9b:00", "0000:9b:00")]
+    [InlineData("0000:83:00.0", "0000:83:00")]
+    [InlineData("[N/A]", null)]
+    [InlineData("", null)]
+    public void All_ways_to_write_an_address_are_one(string text, string? address) => Assert.Equal(address, PciAddress.Normalize(text));
+
+    [Fact]
+    public void A_fault_is_told_at_once_and_its_repetitions_together_after_a_minute()
+    {
+        var watch = new XidWatch();
+        var fault = new Xid("0000:9b:00", 119, "Timeout");
+        var first = watch.Take(fault, Now, isOld: false)!;
+        Assert.Equal((XidWatch.Kind, EventSeverity.Error, Now), (first.Kind, first.Severity, first.At));
+        Assert.Equal("XID 119 of GPU 0000:9b:00: the GPU's system processor does not answer: reset the GPU (Timeout)", first.Text);
+        Assert.Null(watch.Take(fault, Now.AddSeconds(6), isOld: false));
+        Assert.Null(watch.Take(fault, Now.AddSeconds(59), isOld: false));
+        Assert.NotNull(watch.Take(fault with { Number = 79 }, Now.AddSeconds(59), isOld: false));
+        Assert.NotNull(watch.Take(fault with { Pci = "0000:0a:00" }, Now.AddSeconds(59), isOld: false));
+        Assert.Empty(watch.Due(Now.AddSeconds(59)));
+        var more = Assert.Single(watch.Due(Now.AddSeconds(60)));
+        Assert.Equal(("XID 119 of GPU 0000:9b:00: 2 more within 60 s", Now.AddSeconds(59)), (more.Text, more.At));
+        Assert.Empty(watch.Due(Now.AddSeconds(200)));
+        Assert.NotNull(watch.Take(fault, Now.AddSeconds(61), isOld: false));
+    }
+
+    [Fact]
+    public void What_was_there_before_anybody_watched_is_remembered_and_not_told()
+    {
+        var watch = new XidWatch();
+        Assert.Null(watch.Take(new Xid("0000:9b:00", 48, ""), Now, isOld: true));
+        Assert.Equal(48, watch.Last["0000:9b:00"]);
+    }
+
+    [Theory]
+    [InlineData("6,1234,98765432,-;NVRM: Xid (PCI:0000:9b:00): 79, x\n SUBSYSTEM=pci\n DEVICE=+pci:0000:9b:00.0\n", 1234, 98_765_432, "NVRM: Xid (PCI:0000:9b:00): 79, x")]
+    [InlineData("4,1,2,c;a;b", 1, 2, "a;b")]
+    public void A_record_of_the_kernel_is_taken_apart(string record, int sequence, long microseconds, string text) =>
+        Assert.Equal(((ulong)sequence, microseconds, text), KernelLog.Parse(record));
+
+    [Theory]
+    [InlineData("no record")]
+    [InlineData("1,2;x")]
+    [InlineData("a,b,c;x")]
+    public void Another_record_is_none(string record) => Assert.Null(KernelLog.Parse(record));
+
+    [Fact]
+    public void A_file_is_followed_from_its_end_over_whole_lines_and_a_rotation()
+    {
+        File.WriteAllText(file, "old\n");
+        using var log = new KernelLog(file);
+        var read = log.Read(null, Now);
+        Assert.Empty(read.Records);
+        File.AppendAllText(file, "one\ntwo\nhalf");
+        read = log.Read(read.Position, Now);
+        Assert.Equal(["one", "two"], read.Records.Select(record => record.Text));
+        File.AppendAllText(file, " more\n");
+        read = log.Read(read.Position, Now);
+        Assert.Equal(["half more"], read.Records.Select(record => record.Text));
+        File.WriteAllText(file, "x\n");
+        read = log.Read(read.Position, Now);
+        Assert.Equal(["x"], read.Records.Select(record => record.Text));
+    }
+
+    [Fact]
+    public void A_log_that_cannot_be_read_says_so_and_what_to_do()
+    {
+        using var log = new KernelLog(file + ".none");
+        Assert.Equal($"{file}.none is not there, so XIDs are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
+    }
+
+    [Fact]
+    public void A_restart_goes_on_where_the_checkpoint_stands_and_knows_the_last_fault()
+    {
+        File.WriteAllText(file, "NVRM: Xid (PCI:0000:9b:00): 13, before\n");
+        using var first = Watch();
+        first.LookAtLog(Now);
+        File.AppendAllText(file, "NVRM: Xid (PCI:0000:9b:00): 79, fell\n");
+        first.LookAtLog(Now);
+        var (events, checkpoint) = first.Take();
+        Assert.Equal("XID 79 of GPU 0000:9b:00: the GPU fell off the bus: restart the machine, look at power and seating (fell)", Assert.Single(events).Text);
+        Assert.Equal(79, first.Mark(Sample()).XidLast);
+        Assert.Equal(([], null), first.Take());
+
+        File.AppendAllText(file, "NVRM: Xid (PCI:0000:0a:00): 31, while down\n");
+        using var second = Watch();
+        second.Restore(checkpoint);
+        Assert.Equal(79, second.Mark(Sample()).XidLast);
+        second.LookAtLog(Now);
+        Assert.Contains("XID 31", Assert.Single(second.Take().Events).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_drivers_own_report_counts_only_where_the_kernels_is_not_read()
+    {
+        using var blind = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);
+        blind.TakeFromDriver(new Xid("0000:9b:00", 63, ""), Now);
+        Assert.Single(blind.Take().Events);
+        using var seeing = Watch();
+        seeing.LookAtLog(Now);
+        seeing.TakeFromDriver(new Xid("0000:9b:00", 63, ""), Now);
+        Assert.Empty(seeing.Take().Events);
+    }
+
+    [Fact]
+    public void A_row_that_cannot_be_replaced_is_told_once()
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);
+        watch.Mark(Sample() with { RemapFailed = true });
+        watch.Mark(Sample() with { RemapFailed = true });
+        Assert.Equal(EventSeverity.Error, Assert.Single(watch.Take().Events).Severity);
+    }
+
+    [RecordingFact]
+    public void Recorded_reports_are_read()
+    {
+        var lines = new[] { "gpud__dmesg-with-xid-119.log", "gpud__xid_messages_in_tests.txt" }
+            .SelectMany(name => File.ReadAllLines(Path.Combine(Recordings.Folder!, "gpu", "xid", name)))
+            .Where(line => line.Contains("NVRM: Xid (", StringComparison.Ordinal)).ToList();
+        Assert.True(lines.Count > 20);
+        Assert.All(lines, line => Assert.NotNull(Xid.In(line)));
+    }
+
+    private static GpuSample Sample() => new("GPU-a", 0, "", Now) { Pci = "0000:9b:00" };
+
+    private GpuWatch Watch() => new(new OwnProcesses([]), new FakeTable(), new KernelLog(file));
+}
