@@ -1,6 +1,8 @@
 using System.Text;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Configuration;
 using FleetVibe.Metrics.Exposition;
@@ -53,6 +55,22 @@ internal static class FuzzTargets
             ],
             [", ", ",", "[", "]", "[N/A]", "0x", "index", "uuid", " ", "-1", "NaN"],
             () => static input => GpuTableReading.Read(input, DateTimeOffset.UnixEpoch).Gpus.Count),
+        new("gpu_xml", Some,
+            [
+                "<?xml version=\"1.0\" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM \"nvsmi_device_v12.dtd\">\n<nvidia_smi_log><gpu id=\"0\"><product_name>A</product_name><uuid>GPU-1</uuid><mig_devices><mig_device><gpu_instance_id>1</gpu_instance_id><compute_instance_id>0</compute_instance_id><fb_memory_usage><total>40448 MiB</total><used>N/A</used></fb_memory_usage></mig_device></mig_devices><processes><process_info><pid>7</pid><process_name>x</process_name><used_memory>12 MiB</used_memory></process_info></processes></gpu></nvidia_smi_log>",
+            ],
+            ["<", ">", "</", "<gpu>", "<![CDATA[", "<!--", "&lt;", "&a;", "<!ENTITY a \"b\">", "MiB", "N/A", "1e999", "-1", "\"", "<mig_device>"],
+            () => static input => GpuXml.Read(Encoding.UTF8.GetString(input), DateTimeOffset.UnixEpoch)?.Boards.Count ?? 0) { MaxParts = 1 },
+        new("gpu_tools", Some,
+            [
+                "{\"card0\": {\"Unique ID\": \"0x1\", \"GPU use (%)\": \"12\", \"VRAM Total Memory (B)\": \"34342961152\", \"sclk clock speed:\": \"(300Mhz)\", \"PCI Bus\": \"0000:83:00.0\"}}\n",
+                "[{\"gpu\": 0, \"usage\": {\"gfx_activity\": {\"value\": 37, \"unit\": \"%\"}}, \"mem_usage\": {\"used_vram\": {\"value\": 2048}}, \"ecc\": {\"total_correctable_count\": 2}}]\n",
+                "Timestamp, DeviceId, GPU Utilization (%), GPU Memory Used (MiB)\n21:23:00.000,    0, 99.00, 28.00\n", "{\n\"power\": {\"GPU\": 3.0},\n\"engines\": {\n\"Render/3D/0\": {\"busy\": 50.0}\n}\n},\n",
+                "RAM 3423/7620MB (lfb 78x4MB) GR3D_FREQ 0%@[305,305] gpu@46.468C VDD_IN 3200mW/3311mW\n", "gpu_uuid, pid, process_name, used_gpu_memory [MiB]\nGPU-1, 11, /opt/a, b/python, 512\n",
+                "6,1234,98765432,-;NVRM: Xid (PCI:0000:9b:00): 79, pid=1, fell\n SUBSYSTEM=pci\n",
+            ],
+            ["{", "}", "[", "]", "\"", ",", ", ", ":", "N/A", "null", "-1", "1e400", "99999999999999999999", "GPU use (%)", "value", "\n", "%@[", "Xid (", ")"],
+            () => GpuTools) { MaxParts = 3 },
         new("toml", Some,
             [
                 "[[agent.sources]]\nkind = \"json_log\"\npath = \"/var/log/requests.jsonl\"\nmodel = \"m\"\n", "[[agent.sources]]\nkind = \"vllm\"\nendpoint = \"https://127.0.0.1:8000/metrics\"\ninterval = \"10s\"\n",
@@ -95,6 +113,20 @@ internal static class FuzzTargets
         var text = ExpositionBody.Unquote(input);
         _ = PageReading.Look(text, DateTimeOffset.UnixEpoch);
         return ExpositionPage.Read(text.Span).Samples;
+    }
+
+    private static int GpuTools(byte[] input)
+    {
+        var lines = Encoding.UTF8.GetString(input).Split('\n');
+        IGpuTool[] tools = [.. Agent.Sources.Gpus.GpuTools.Kinds.Select(kind => Agent.Sources.Gpus.GpuTools.Create(new GpuToolSourceSettings(kind)))];
+        var samples = ComputeApps.Read(lines)?.Count ?? 0;
+        foreach (var tool in tools)
+        {
+            tool.Begin();
+            samples += lines.Count(line => tool.Read(line, DateTimeOffset.UnixEpoch).Sample is not null) + tool.End(DateTimeOffset.UnixEpoch).Count;
+        }
+
+        return samples + lines.Count(line => Xid.In(KernelLog.Parse(line)?.Text ?? line) is not null);
     }
 
     private static int Toml(byte[] input) =>

@@ -54,8 +54,8 @@ internal sealed class AmdSmiTool(string command) : WholeOutputTool(command)
             SmClockMhz = Value(gpu, "clock", "gfx_0", "clk"),
             Throttled = throttled,
             ThrottleReasons = throttled == true ? ["throttle_status"] : [],
-            EccUncorrected = (long?)Value(gpu, "ecc", "total_uncorrectable_count"),
-            EccCorrected = (long?)Value(gpu, "ecc", "total_correctable_count"),
+            EccUncorrected = ToolNumber.Count(Value(gpu, "ecc", "total_uncorrectable_count")),
+            EccCorrected = ToolNumber.Count(Value(gpu, "ecc", "total_correctable_count")),
         };
     }
 

@@ -178,6 +178,7 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
                 {
                     // No reason to wait longer: a tool that only complains is as good as silent.
                     lastText = text;
+                    watch?.TakeText(text, time.GetUtcNow());
                     reporter.Skip(line.Kind == ToolLineKind.Skipped ? 1 : 0);
                 }
 

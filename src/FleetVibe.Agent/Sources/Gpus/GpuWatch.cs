@@ -9,10 +9,19 @@ namespace FleetVibe.Agent.Sources.Gpus;
 /// </summary>
 internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog? log) : IDisposable
 {
+    internal const string LostKind = "gpu_lost";
+    internal const string MemoryKind = "gpu_memory";
+
+    private const int MostLostTexts = 64;
+
+    /// <summary>What nvidia-smi prints in the place of a board that it cannot reach, or of a value of one.</summary>
+    private static readonly string[] LostTexts = ["Unable to determine the device handle", "GPU is lost", "GPU requires reset"];
+
     private readonly ProcessWatch processes = new(own, table);
     private readonly XidWatch xids = new();
     private readonly List<SourceEvent> events = [];
     private readonly HashSet<string> lostRows = new(StringComparer.Ordinal);
+    private readonly HashSet<string> lostTexts = new(StringComparer.Ordinal);
     private KernelLogPosition? position;
     private byte[]? checkpoint;
 
@@ -83,6 +92,15 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
         }
     }
 
+    /// <summary>Takes a text that a tool printed and that is no sample: one that tells of a lost board is an event, once.</summary>
+    internal void TakeText(string text, DateTimeOffset at)
+    {
+        if (lostTexts.Count < MostLostTexts && LostTexts.Any(lost => text.Contains(lost, StringComparison.OrdinalIgnoreCase)) && lostTexts.Add(ToolText.Clean(text)))
+        {
+            events.Add(new SourceEvent(LostKind, EventSeverity.Error, ToolText.Clean(text), at));
+        }
+    }
+
     internal void Add(IReadOnlyList<SourceEvent> happened) => events.AddRange(happened);
 
     /// <inheritdoc cref="ProcessWatch.Scan"/>
@@ -94,7 +112,7 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
     {
         if (sample.RemapFailed == true && lostRows.Add(sample.Gpu))
         {
-            events.Add(new SourceEvent("gpu_memory", EventSeverity.Error, $"{sample.Gpu} cannot replace a failed row of its memory: the board is for service", sample.At));
+            events.Add(new SourceEvent(MemoryKind, EventSeverity.Error, $"{sample.Gpu} cannot replace a failed row of its memory: the board is for service", sample.At));
         }
 
         var marked = processes.Mark(sample);

@@ -16,6 +16,9 @@ internal static class ToolNumber
     /// <summary>0 to 100; null beyond.</summary>
     internal static double? Percent(double? value) => value is >= 0 and <= 100 ? value : null;
 
+    /// <summary>Null where it cannot be a count.</summary>
+    internal static long? Count(double? value) => value is { } count and >= 0 and < 1e18 ? (long)count : null;
+
     /// <summary>Null where it cannot be a size.</summary>
     internal static long? Bytes(double? value, long unit) =>
         value is { } size and >= 0 && size * unit <= MostBytes ? (long)Math.Round(size * unit) : null;

@@ -78,7 +78,7 @@ internal sealed class GpuCsv
     /// <summary>Whether the row's board is cut into MIG instances.</summary>
     public bool IsMig(string line) => line.Split(Separator, units.Length) is { } cells && cells.Length == units.Length && Cell(cells, GpuQuery.MigMode) == "Enabled";
 
-    private long? Count(string[] cells, string field) => Number(cells, field) is { } count and >= 0 and < 1e18 ? (long)count : null;
+    private long? Count(string[] cells, string field) => ToolNumber.Count(Number(cells, field));
 
     // Yes and No in recordings; a number in some versions.
     private bool? Flag(string[] cells, string field) => Cell(cells, field) switch { "Yes" or "1" => true, "No" or "0" => false, _ => null };

@@ -85,7 +85,7 @@ internal sealed class GpuXml
             {
                 MemoryUsedBytes = Bytes(device, "fb_memory_usage", "used"),
                 MemoryTotalBytes = Bytes(device, "fb_memory_usage", "total"),
-                EccUncorrected = (long?)Number(device.Element("ecc_error_count")?.Element("volatile_count"), "sram_uncorrectable"),
+                EccUncorrected = ToolNumber.Count(Number(device.Element("ecc_error_count")?.Element("volatile_count"), "sram_uncorrectable")),
             });
         }
 

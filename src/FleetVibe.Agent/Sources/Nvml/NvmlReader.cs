@@ -25,8 +25,6 @@ internal sealed record NvmlReading
 /// <param name="calling">Hears which call begins, so that one that hangs has a name.</param>
 internal sealed class NvmlReader(INvml nvml, Action<string> calling)
 {
-    internal const string LostKind = "gpu_lost";
-
     private const double MostWatts = 10_000;
 
     private static readonly TimeSpan ShortestEnergySpan = TimeSpan.FromMilliseconds(500);
@@ -69,7 +67,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
             {
                 if (board.LostSince is null)
                 {
-                    events.Add(new SourceEvent(LostKind, EventSeverity.Error, $"GPU {board.Index} ({board.Uuid}) {(fate == NvmlReturn.ResetRequired ? "requires a reset" : "is lost: restart the machine")}", at));
+                    events.Add(new SourceEvent(GpuWatch.LostKind, EventSeverity.Error, $"GPU {board.Index} ({board.Uuid}) {(fate == NvmlReturn.ResetRequired ? "requires a reset" : "is lost: restart the machine")}", at));
                 }
 
                 board.LostSince = uptime;

@@ -68,5 +68,7 @@ public static class GpuTableReading
         ("throttled", gpu.Throttled switch { true => "true", false => "false", null => "" }),
         ("throttle_reasons", string.Join(' ', gpu.ThrottleReasons)),
         ("ecc_uncorrected", PageReading.Text(gpu.EccUncorrected)),
+        ("ecc_corrected", PageReading.Text(gpu.EccCorrected)),
+        ("remapped_rows", PageReading.Text(gpu.RemappedRows)),
         ("xid_last", PageReading.Text(gpu.XidLast)));
 }

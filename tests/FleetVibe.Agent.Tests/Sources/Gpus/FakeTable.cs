@@ -1,10 +1,9 @@
-using System.Collections;
 using FleetVibe.Agent.Sources.Gpus;
 
 namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
 /// <summary>The processes that there are.</summary>
-internal sealed class FakeTable : IProcessTable, IEnumerable
+internal sealed class FakeTable : IProcessTable
 {
     private readonly Dictionary<int, ProcessFacts> facts = [];
 
@@ -23,6 +22,4 @@ internal sealed class FakeTable : IProcessTable, IEnumerable
     }
 
     public ProcessFacts? Find(int pid) => facts.GetValueOrDefault(pid);
-
-    public IEnumerator GetEnumerator() => facts.GetEnumerator();
 }

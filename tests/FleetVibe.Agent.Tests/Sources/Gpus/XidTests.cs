@@ -110,7 +110,9 @@ public sealed class XidTests : IDisposable
         var (events, checkpoint) = first.Take();
         Assert.Equal("XID 79 of GPU 0000:9b:00: the GPU fell off the bus: restart the machine, look at power and seating (fell)", Assert.Single(events).Text);
         Assert.Equal(79, first.Mark(Sample()).XidLast);
-        Assert.Equal(([], null), first.Take());
+        (events, var unchanged) = first.Take();
+        Assert.Empty(events);
+        Assert.Null(unchanged);
 
         File.AppendAllText(file, "NVRM: Xid (PCI:0000:0a:00): 31, while down\n");
         using var second = Watch();
@@ -139,6 +141,18 @@ public sealed class XidTests : IDisposable
         watch.Mark(Sample() with { RemapFailed = true });
         watch.Mark(Sample() with { RemapFailed = true });
         Assert.Equal(EventSeverity.Error, Assert.Single(watch.Take().Events).Severity);
+    }
+
+    [Theory]
+    [InlineData("Unable to determine the device handle for GPU0000:3B:00.0: GPU is lost.  Reboot the system to recover this GPU", 1)]
+    [InlineData("0, [GPU is lost], [GPU is lost], 1", 1)]
+    [InlineData("Failed to initialize NVML: Unknown Error", 0)]
+    public void A_text_of_a_lost_board_is_told_once(string text, int events)
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);
+        watch.TakeText(text, Now);
+        watch.TakeText(text, Now.AddSeconds(1));
+        Assert.Equal(events, watch.Take().Events.Count(told => told is { Kind: GpuWatch.LostKind, Severity: EventSeverity.Error }));
     }
 
     [RecordingFact]

@@ -1,0 +1,207 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Nvml;
+using FleetVibe.Agent.Tests.Sources.Gpus;
+using Microsoft.Extensions.Time.Testing;
+using static FleetVibe.Agent.Sources.SourceMessages;
+
+namespace FleetVibe.Agent.Tests.Sources.Nvml;
+
+public sealed class NvmlActorTests : TestKit
+{
+    private static readonly NvmlSourceSettings Settings = new();
+
+    private readonly FakeTimeProvider time = new();
+    private readonly FakeNvml nvml = new();
+    private readonly NvmlThread thread = new();
+    private readonly TestProbe accumulator;
+
+    public NvmlActorTests()
+        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
+        accumulator = CreateTestProbe();
+
+    [Fact]
+    public async Task Every_interval_all_boards_are_one_report()
+    {
+        var source = await StartAsync();
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        var report = await NextAsync(source);
+        Assert.Equal(("GPU-a", 42d, 250d), (report.Gpus[0].Gpu, report.Gpus[0].GpuUtilPercent, report.Gpus[0].PowerW));
+        Assert.Equal(time.GetUtcNow(), report.Gpus[0].At);
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        await NextAsync(source);
+        Assert.Equal(1, nvml.Inits);
+        Assert.Null((await StatusAsync(source)).Error);
+    }
+
+    [Fact]
+    public async Task A_call_that_hangs_makes_the_source_stuck_and_nothing_else_is_called()
+    {
+        var source = await StartAsync();
+        nvml.Hang();
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        await AwaitConditionAsync(() => Task.FromResult(nvml.Hanging == 1));
+        for (var i = 0; i < 9; i++)
+        {
+            await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        }
+
+        source.Tell(CollectDue.Instance);
+        await source.Ask<ActorIdentity>(new Identify(0));
+        Assert.False(accumulator.HasMessages);
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        var status = await StatusAsync(source);
+        Assert.Equal(ErrorClass.Timeout, status.Error);
+        Assert.StartsWith("NVML does not answer: nvmlDeviceGetPowerUsage of GPU 0 hangs since more than 10 s", status.ErrorText, StringComparison.Ordinal);
+
+        // Another incarnation has the same thread, and so does not call either.
+        var second = Sys.ActorOf(Props());
+        await accumulator.ExpectMsgAsync<SourceReady>();
+        second.Tell(new StartSource(null, false, time.GetUtcNow()));
+        Assert.Equal(ErrorClass.Timeout, (await StatusAsync(second)).Error);
+        await AdvanceAsync(source, TimeSpan.FromMinutes(1));
+        Assert.Equal((1, 1), (nvml.Hanging, nvml.UtilizationCalls));
+
+        Sys.Stop(second);
+        nvml.Release();
+        await AwaitConditionAsync(async () =>
+        {
+            source.Tell(CollectDue.Instance);
+            await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+            var isUp = false;
+            while (accumulator.HasMessages)
+            {
+                isUp |= (await accumulator.ExpectMsgAsync<SourceReport>()).Status is { Error: null };
+                source.Tell(ReportFolded.Instance);
+                await source.Ask<ActorIdentity>(new Identify(0));
+            }
+
+            return isUp;
+        });
+    }
+
+    [Fact]
+    public async Task Without_a_library_everything_is_left_to_nvidia_smi()
+    {
+        var instead = CreateTestProbe();
+        var source = Sys.ActorOf(NvmlActor.CreateProps(
+            Settings, accumulator, time, thread, NoLibrary, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => Akka.Actor.Props.Create(() => new Relay(instead))));
+        await instead.ExpectMsgAsync("begun");
+        source.Tell(CollectDue.Instance);
+        await instead.ExpectMsgAsync<CollectDue>();
+        await AdvanceAsync(source, TimeSpan.FromMinutes(1));
+        Assert.False(accumulator.HasMessages);
+
+        static INvml? NoLibrary(string library, out string problem)
+        {
+            problem = $"{library} cannot be loaded";
+            return null;
+        }
+    }
+
+    [Fact]
+    public async Task A_driver_that_is_not_loaded_is_asked_again_after_a_pause_that_grows()
+    {
+        nvml.InitAnswer = NvmlReturn.DriverNotLoaded;
+        var source = await StartAsync();
+        foreach (var (second, inits) in new[] { (1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (6, 3), (7, 3), (8, 4) })
+        {
+            await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+            await AwaitConditionAsync(async () =>
+            {
+                await source.Ask<ActorIdentity>(new Identify(0));
+                return nvml.Inits >= inits;
+            });
+            await SettledAsync(source);
+            Assert.Equal((second, inits), (second, nvml.Inits));
+        }
+
+        Assert.Contains("no NVIDIA driver is loaded", (await StatusAsync(source)).ErrorText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_stopped_source_closes_the_library()
+    {
+        var source = await StartAsync();
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        await NextAsync(source);
+        Sys.Stop(source);
+        await AwaitConditionAsync(() => Task.FromResult(nvml.Shutdowns == 1));
+    }
+
+    protected override void AfterAll()
+    {
+        nvml.Release();
+        base.AfterAll();
+        thread.Dispose();
+    }
+
+    private Props Props() => NvmlActor.CreateProps(
+        Settings, accumulator, time, thread, Load, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => throw new InvalidOperationException("there is a library"));
+
+    private FakeNvml Load(string library, out string problem)
+    {
+        problem = "";
+        return nvml;
+    }
+
+    private async Task<IActorRef> StartAsync()
+    {
+        var source = Sys.ActorOf(Props());
+        Assert.Equal("nvml:nvml", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        return source;
+    }
+
+    private async Task AdvanceAsync(IActorRef source, TimeSpan span)
+    {
+        await source.Ask<ActorIdentity>(new Identify(0));
+        time.Advance(span);
+        ((TestScheduler)Sys.Scheduler).Advance(span);
+        await source.Ask<ActorIdentity>(new Identify(0));
+    }
+
+    /// <summary>The thread has nothing to do and the source has heard of all that it did.</summary>
+    private async Task SettledAsync(IActorRef source)
+    {
+        await AwaitConditionAsync(() =>
+        {
+            var free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return Task.FromResult(thread.TryRun(() => 0, (_, _) => free.SetResult()) && free.Task.Wait(TimeSpan.FromSeconds(10)));
+        });
+        await source.Ask<ActorIdentity>(new Identify(0));
+    }
+
+    private async Task<SourceReport> NextAsync(IActorRef source)
+    {
+        var report = await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        return report;
+    }
+
+    private async Task<CollectionStatus> StatusAsync(IActorRef source)
+    {
+        source.Tell(CollectDue.Instance);
+        var report = await NextAsync(source);
+        Assert.NotNull(report.Status);
+        return report.Status;
+    }
+
+    private sealed class Relay : UntypedActor
+    {
+        private readonly IActorRef to;
+
+        public Relay(IActorRef to) => (this.to, _) = (to, Tell(to));
+
+        protected override void OnReceive(object message) => to.Tell(message);
+
+        private static bool Tell(IActorRef to)
+        {
+            to.Tell("begun");
+            return true;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using FleetVibe.Agent.Sources;
+
+namespace FleetVibe.Tests.Configuration;
+
+public class GpuSourceTests
+{
+    [Fact]
+    public void What_is_not_written_is_as_the_tools_are()
+    {
+        var sources = Loading.Settings(Samples.Agent(string.Concat(new[] { "nvml", "rocm_smi", "amd_smi", "xpu_smi", "intel_gpu_top", "tegrastats" }.Select(kind => $"[[agent.sources]]\nkind = \"{kind}\"\n"))))
+            .Agent!.Sources.Cast<GpuSourceSettings>().ToList();
+
+        Assert.Equal(["nvidia-smi", "rocm-smi", "amd-smi", "xpu-smi", "intel_gpu_top", "tegrastats"], sources.Select(s => s.Command));
+        Assert.Equal([1, 5, 5, 1, 1, 1], sources.Select(s => s.SampleInterval.TotalSeconds));
+        var nvml = Assert.IsType<NvmlSourceSettings>(sources[0]);
+        Assert.Equal(("libnvidia-ml.so.1", "/dev/kmsg", 0), (nvml.Library, nvml.KernelLog, nvml.OwnProcesses.Count));
+        Assert.Equal(["nvml:nvml", "rocm_smi:rocm_smi"], sources.Take(2).Select(s => s.Key));
+    }
+
+    [Fact]
+    public void What_is_written_is_taken()
+    {
+        var nvml = (NvmlSourceSettings)Loading.Settings(Samples.Agent("""
+            [[agent.sources]]
+            kind = "nvml"
+            library = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
+            command = "/opt/nvidia-smi"
+            sample_interval = "2s"
+            own_processes = ["serve.py", "cgroup:engine.service", "pid:17"]
+            kernel_log = "off"
+            """)).Agent!.Sources[0];
+
+        Assert.Equal(("/usr/lib/wsl/lib/libnvidia-ml.so.1", "/opt/nvidia-smi", 2d, ""), (nvml.Library, nvml.Command, nvml.SampleInterval.TotalSeconds, nvml.KernelLog));
+        Assert.Equal(["serve.py", "cgroup:engine.service", "pid:17"], nvml.OwnProcesses);
+    }
+
+    [Theory]
+    [InlineData("own_processes = [\"pid:x\"]", "fleetvibe.toml:5:17: error: own_processes holds \"pid:x\", which has no process number behind pid:: write pid:1234")]
+    [InlineData("own_processes = [\"cgroup:\"]", "fleetvibe.toml:5:17: error: own_processes holds \"cgroup:\", which matches everything: write a part of the command, cgroup:NAME or pid:NUMBER")]
+    [InlineData("kernel_log = \"\"", "fleetvibe.toml:5:14: error: kernel_log = \"\" is empty: write a path, or \"off\"")]
+    [InlineData("path = \"/x\"", "fleetvibe.toml:5:1: error: path belongs to sources of kind json_log, not to nvml: take it out")]
+    public void A_wrong_value_is_named_with_its_place_and_cure(string line, string error) =>
+        Assert.Equal(error, Loading.Text(Loading.Load(Samples.Agent($"[[agent.sources]]\nkind = \"nvml\"\n{line}\n")), errorsOnly: true));
+}
