@@ -251,6 +251,8 @@ public sealed class GpuToolActorTests : TestKit
         var scan = await scanner.NextRunAsync();
         await AdvanceAsync(source, TimeSpan.FromSeconds(8));
         await scan.Killed;
+        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Gpus);
+        source.Tell(ReportFolded.Instance);
         await StatusAsync(source);
         Assert.Equal(0, scanner.Waiting);
         Assert.False(run.Kill.IsCancellationRequested);

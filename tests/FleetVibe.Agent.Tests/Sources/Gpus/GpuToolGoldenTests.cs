@@ -210,7 +210,8 @@ public sealed class GpuToolGoldenTests
         {
             var gpus = GpuGolden.Samples(new RocmSmiTool("rocm-smi"), json);
             Assert.NotEmpty(gpus);
-            Assert.All(gpus, gpu => Assert.True(gpu is { GpuUtilPercent: not null, MemoryTotalBytes: > 1L << 30, TemperatureC: > 0, PowerW: > 0, Name.Length: > 0 }, gpu.ToString()));
+            Assert.All(gpus, gpu => Assert.True(gpu is { GpuUtilPercent: not null, MemoryTotalBytes: > 1L << 30, TemperatureC: > 0, Name.Length: > 0 }, gpu.ToString()));
+            Assert.Equal(json.Contains("N/A (Secondary die)", StringComparison.Ordinal), gpus.Any(gpu => gpu.PowerW is null));
             Assert.Equal(gpus.Count, gpus.Select(gpu => gpu.Gpu).Distinct().Count());
         });
         var lines = GpuGolden.Samples(new TegrastatsTool("tegrastats", Second), Read("jetson", "*.txt").Single());

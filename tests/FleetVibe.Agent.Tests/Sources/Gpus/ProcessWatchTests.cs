@@ -107,7 +107,7 @@ public sealed class ProcessWatchTests
         table.SeesHost = false;
         var watch = new ProcessWatch(new OwnProcesses([]), table);
         IReadOnlyList<GpuProcess> found = [Process(11, GiB, "vllm"), Process(500, GiB, "/usr/bin/x")];
-        Assert.Empty(watch.Scan([Gpu], found, Now).Concat(watch.Scan([Gpu], found, Now)).Where(told => told.Kind == ProcessWatch.DeadKind));
+        Assert.DoesNotContain(watch.Scan([Gpu], found, Now).Concat(watch.Scan([Gpu], found, Now)), told => told.Kind == ProcessWatch.DeadKind);
         Assert.Equal((1L, GiB), Marked(watch));
     }
 

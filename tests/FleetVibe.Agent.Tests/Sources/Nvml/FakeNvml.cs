@@ -3,7 +3,7 @@ using FleetVibe.Agent.Sources.Nvml;
 namespace FleetVibe.Agent.Tests.Sources.Nvml;
 
 /// <summary>A library of one thread's worth: boards by handle, one answer each, and a call that may hang.</summary>
-internal sealed class FakeNvml : INvml
+internal sealed class FakeNvml : INvml, IDisposable
 {
     private readonly ManualResetEventSlim gate = new(initialState: true);
 
@@ -32,6 +32,8 @@ internal sealed class FakeNvml : INvml
     public void Hang() => gate.Reset();
 
     public void Release() => gate.Set();
+
+    public void Dispose() => gate.Dispose();
 
     public NvmlReturn Init()
     {

@@ -137,6 +137,7 @@ public sealed class NvmlActorTests : TestKit
         nvml.Release();
         base.AfterAll();
         thread.Dispose();
+        nvml.Dispose();
     }
 
     private Props Props() => NvmlActor.CreateProps(

@@ -3,7 +3,7 @@ using FleetVibe.Agent.Sources.Nvml;
 
 namespace FleetVibe.Agent.Tests.Sources.Nvml;
 
-public sealed class NvmlReaderTests
+public sealed class NvmlReaderTests : IDisposable
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddDays(1);
 
@@ -11,6 +11,8 @@ public sealed class NvmlReaderTests
     private readonly NvmlReader reader;
 
     public NvmlReaderTests() => reader = new NvmlReader(nvml, _ => { });
+
+    public void Dispose() => nvml.Dispose();
 
     [Theory]
     [InlineData(3)]
@@ -81,7 +83,7 @@ public sealed class NvmlReaderTests
     public void Power_is_what_the_counter_of_energy_gained_and_else_what_the_sensor_says()
     {
         Assert.Equal(250, Read(0).Samples[0].PowerW);
-        var counting = new FakeNvml { Energy = 1000 };
+        using var counting = new FakeNvml { Energy = 1000 };
         var second = new NvmlReader(counting, _ => { });
         double? Power(double seconds, ulong millijoules)
         {
