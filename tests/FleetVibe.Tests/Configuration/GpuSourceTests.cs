@@ -4,10 +4,12 @@ namespace FleetVibe.Tests.Configuration;
 
 public class GpuSourceTests
 {
+    private static readonly string[] Tools = ["nvml", "rocm_smi", "amd_smi", "xpu_smi", "intel_gpu_top", "tegrastats"];
+
     [Fact]
     public void What_is_not_written_is_as_the_tools_are()
     {
-        var sources = Loading.Settings(Samples.Agent(string.Concat(new[] { "nvml", "rocm_smi", "amd_smi", "xpu_smi", "intel_gpu_top", "tegrastats" }.Select(kind => $"[[agent.sources]]\nkind = \"{kind}\"\n"))))
+        var sources = Loading.Settings(Samples.Agent(string.Concat(Tools.Select(kind => $"[[agent.sources]]\nkind = \"{kind}\"\n"))))
             .Agent!.Sources.Cast<GpuSourceSettings>().ToList();
 
         Assert.Equal(["nvidia-smi", "rocm-smi", "amd-smi", "xpu-smi", "intel_gpu_top", "tegrastats"], sources.Select(s => s.Command));
