@@ -4,12 +4,12 @@ namespace FleetVibe.Tests.Configuration;
 
 public class GpuSourceTests
 {
-    private static readonly string[] Tools = ["nvml", "rocm_smi", "amd_smi", "xpu_smi", "intel_gpu_top", "tegrastats"];
+    private static readonly string[] Kinds = ["nvml", "rocm_smi", "amd_smi", "xpu_smi", "intel_gpu_top", "tegrastats"];
 
     [Fact]
     public void What_is_not_written_is_as_the_tools_are()
     {
-        var sources = Loading.Settings(Samples.Agent(string.Concat(Tools.Select(kind => $"[[agent.sources]]\nkind = \"{kind}\"\n"))))
+        var sources = Loading.Settings(Samples.Agent(string.Concat(Kinds.Select(kind => $"[[agent.sources]]\nkind = \"{kind}\"\n"))))
             .Agent!.Sources.Cast<GpuSourceSettings>().ToList();
 
         Assert.Equal(["nvidia-smi", "rocm-smi", "amd-smi", "xpu-smi", "intel_gpu_top", "tegrastats"], sources.Select(s => s.Command));
@@ -37,10 +37,10 @@ public class GpuSourceTests
     }
 
     [Theory]
-    [InlineData("own_processes = [\"pid:x\"]", "fleetvibe.toml:5:17: error: own_processes holds \"pid:x\", which has no process number behind pid:: write pid:1234")]
-    [InlineData("own_processes = [\"cgroup:\"]", "fleetvibe.toml:5:17: error: own_processes holds \"cgroup:\", which matches everything: write a part of the command, cgroup:NAME or pid:NUMBER")]
+    [InlineData("own_processes = [\"pid:x\"]", "fleetvibe.toml:5:1: error: own_processes holds \"pid:x\", which has no process number behind pid:: write pid:1234")]
+    [InlineData("own_processes = [\"cgroup:\"]", "fleetvibe.toml:5:1: error: own_processes holds \"cgroup:\", which matches everything: write a part of the command, cgroup:NAME or pid:NUMBER")]
     [InlineData("kernel_log = \"\"", "fleetvibe.toml:5:14: error: kernel_log = \"\" is empty: write a path, or \"off\"")]
-    [InlineData("path = \"/x\"", "fleetvibe.toml:5:1: error: path belongs to sources of kind json_log, not to nvml: take it out")]
+    [InlineData("path = \"/x\"", "fleetvibe.toml:5:8: error: path belongs to sources of kind json_log, not to nvml: take it out")]
     public void A_wrong_value_is_named_with_its_place_and_cure(string line, string error) =>
         Assert.Equal(error, Loading.Text(Loading.Load(Samples.Agent($"[[agent.sources]]\nkind = \"nvml\"\n{line}\n")), errorsOnly: true));
 }

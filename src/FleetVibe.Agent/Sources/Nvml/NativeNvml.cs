@@ -46,9 +46,15 @@ internal sealed unsafe class NativeNvml : INvml
             problem = $"{name} is no NVML: it has no nvmlInit";
             return null;
         }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        catch (DllNotFoundException)
         {
-            problem = $"{name} cannot be loaded ({Gpus.ToolText.Clean(e.Message.Split('\n')[0])})";
+            // What the loader says is a page about how to look for the reason.
+            problem = $"{name} is not there, or lacks a part of the NVIDIA driver";
+            return null;
+        }
+        catch (BadImageFormatException)
+        {
+            problem = $"{name} is no library for this machine";
             return null;
         }
     }

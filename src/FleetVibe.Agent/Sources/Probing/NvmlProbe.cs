@@ -68,12 +68,12 @@ internal static class NvmlProbe
             warnings.Add($"none of the {scan.Processes.Count} process(es) on the GPUs looks like an engine, so foreign ones cannot be told apart: name yours in own_processes");
         }
 
-        var missing = reading.Samples.SelectMany(Missing).Distinct().ToList();
+        var missing = reading.Samples.SelectMany(gpu => Missing(gpu).Select(field => (field, gpu.Index))).ToLookup(entry => entry.field, entry => entry.Index);
         return new SourceProbeResult(
             true,
             null,
             $"{settings.Library}, driver {found.Driver}: {gpus.Count} GPU(s){(scan.Instances.Count > 0 ? $" with {scan.Instances.Count} MIG instance(s)" : "")}: {string.Join("; ", gpus)}"
-            + (missing.Count > 0 ? $"; not supported: {string.Join(", ", missing)}" : ""))
+            + (missing.Count > 0 ? $"; not supported: {string.Join(", ", missing.Select(field => $"{field.Key} (GPU {string.Join(", ", field)})"))}" : ""))
         {
             Found = [.. gpus, .. scan.Instances.Select(instance => $"{instance.Name} ({instance.Gpu})")],
             Warnings = warnings,
