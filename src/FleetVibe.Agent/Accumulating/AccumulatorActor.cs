@@ -77,6 +77,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                 _state.Fold(report, _time.GetUtcNow());
                 WarnOfCap();
                 _waiting.Add((report.SourceKey, Sender));
+                if (report.Status is not null)
+                {
+                    TellAgent(new SourceCollected(report.SourceKey));
+                }
+
                 Answer();
                 WriteIfDue();
                 break;
@@ -91,6 +96,7 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
             case SourceWatched watched:
                 watched.Source.Tell(new SourceMessages.StartSource(
                     _state.CheckpointOf(watched.Key), watched.Watched.IsFresh, watched.Watched.WatchedSince));
+                TellAgent(new SourceStarted(watched.Key));
                 break;
             case BatchCommitted committed:
                 OnCommitted(committed.Result);
@@ -132,6 +138,14 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         }
     }
 
+    private void TellAgent(object message)
+    {
+        if (_settings.Outlet is not null)
+        {
+            Context.Parent.Tell(message);
+        }
+    }
+
     private void Watch(string sourceKey, IActorRef source)
     {
         var now = _time.GetUtcNow();
@@ -152,7 +166,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     {
         if (_inFlight is null)
         {
-            Write(WithEvents(_state.TakeBatch(_time.GetUtcNow(), 0, storeOnly: true)) with { IsLast = true });
+            var now = _time.GetUtcNow();
+            Write(WithEvents(_settings.Outlet is null ? _state.TakeBatch(now, 0, storeOnly: true) : _state.TakeAll(now)) with { IsLast = true });
         }
     }
 

@@ -237,6 +237,7 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
         }
 
         TellState();
+        ReportIfDue();
 
         // The next start may meet another driver, with other fields.
         query = GpuQuery.Full;
@@ -261,7 +262,7 @@ internal sealed class NvidiaSmiActor : UntypedActor, IWithTimers
         }
 
         var status = isStatusDue ? TakeStatus() : null;
-        isStatusDue = false;
+        isStatusDue &= status is null;
         if (status is null && pending.Count == 0)
         {
             return;
