@@ -60,6 +60,8 @@ internal sealed record LoadingOptions
 /// </summary>
 internal static class ConfigurationLoader
 {
+    private static readonly string[] NotOfExecd = ["aggregator", "gateway", "dashboard"];
+
     public static LoadedConfiguration LoadFile(string path, LoadingOptions options)
     {
         string text;
@@ -185,7 +187,7 @@ internal static class ConfigurationLoader
             return settings;
         }
 
-        foreach (var section in new[] { "aggregator", "gateway", "dashboard" }.Where(reader.Has))
+        foreach (var section in NotOfExecd.Where(reader.Has))
         {
             reader.Findings.Warning(reader.Read(section, file).Origin, $"execd runs only the agent of this file: [{section}] is not started");
         }

@@ -8,21 +8,21 @@ namespace FleetVibe.Composition.Execd;
 /// The agent of a node as a plugin of Telegraf's inputs.execd. It ends only when it is told to, or when nobody reads its points: an
 /// agent that cannot start is tried again here, because Telegraf would wait longer, or for ever.
 /// </summary>
-internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output, TelegrafPrompts prompts, TextWriter error, TimeProvider time)
+internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output, TelegrafPrompts prompts, TextWriter errors, TextWriter warnings, TimeProvider time)
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
 
-    private readonly TelegrafWriter _errors = new(error, LogLevel.Error);
-    private RoleStack? _stack;
+    private volatile bool _isStopping;
     private string? _complaint;
 
     public async Task RunAsync()
     {
-        var hosts = new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => _stack?.IsStopping == true) { ForTelegraf = true });
+        var hosts = new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => _isStopping) { ForTelegraf = true });
         var stop = Task.Delay(Timeout.InfiniteTimeSpan, time, prompts.Stop);
         do
         {
-            await using var stack = _stack = new RoleStack(_errors);
+            _isStopping = false;
+            await using var stack = new RoleStack(errors);
             if (await TryStartAsync(hosts, stack))
             {
                 await Task.WhenAny(stop, output.Gone, stack.Ended);
@@ -30,6 +30,7 @@ internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output
                 Say(stack);
             }
 
+            _isStopping = true;
             await stack.StopAsync();
         }
         while (!output.Gone.IsCompleted && !await IsToldToStopAsync(stop));
@@ -49,7 +50,7 @@ internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output
         {
             if (e.Message != _complaint)
             {
-                _errors.WriteLine($"{e.Message}; trying again every {RetryInterval.TotalSeconds:0} s");
+                errors.WriteLine($"{e.Message}; trying again every {RetryInterval.TotalSeconds:0} s");
             }
 
             _complaint = e.Message;
@@ -61,11 +62,11 @@ internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output
     {
         if (output.Gone.IsCompletedSuccessfully)
         {
-            error.WriteLine(TelegrafLine.Of(LogLevel.Warning, "nobody reads standard output any more: ending"));
+            warnings.WriteLine("nobody reads standard output any more: ending");
         }
         else if (stack.Ended.IsCompletedSuccessfully)
         {
-            _errors.WriteLine("the agent ended by itself; the lines above say why. Starting it again");
+            errors.WriteLine("the agent ended by itself; the lines above say why. Starting it again");
         }
     }
 

@@ -34,7 +34,9 @@ internal static class ExecdCommand
         var sources = settings.Agent!.Sources.Count;
         error.WriteLine(TelegrafLine.Of(LogLevel.Information, $"fleetvibe {Version} on {settings.Node}: prints the points of {sources} {(sources == 1 ? "source" : "sources")}"));
         prompts.Listen(Console.OpenStandardInput());
-        await new ExecdProcess(settings.Agent, new StandardOutput(points), prompts, error, TimeProvider.System).RunAsync();
+        await using var errors = new TelegrafWriter(error, LogLevel.Error);
+        await using var warnings = new TelegrafWriter(error, LogLevel.Warning);
+        await new ExecdProcess(settings.Agent, new StandardOutput(points), prompts, errors, warnings, TimeProvider.System).RunAsync();
         return ExitCodes.Ok;
     }
 
