@@ -6,6 +6,8 @@ namespace FleetVibe.EndToEnd.Tests;
 /// <summary>The rules of Telegraf's inputs.execd, each held against the real binary under a stand-in that does what Telegraf does.</summary>
 public class ExecdTests
 {
+    private static readonly string[] Signals = ["USR1", "USR2", "HUP"];
+
     private static readonly Rule[] Table =
     [
         new("a newline collects each source once; a block of the plugin works as it is", NewlinesAsync, HasOneScrapeAPrompt),
@@ -59,7 +61,7 @@ public class ExecdTests
     {
         scene.Start();
         await scene.Until(() => scene.Telegraf.ErrorLines.Any(line => line.Contains("prints the points of 2 sources", StringComparison.Ordinal)));
-        foreach (var (n, signal) in new[] { "USR1", "USR2", "HUP" }.Index())
+        foreach (var (n, signal) in Signals.Index())
         {
             await GatherUntilAsync(scene, n + 1, () => scene.Telegraf.SignalAsync(signal));
         }

@@ -183,6 +183,8 @@ internal static class ConfigurationLoader
         var settings = new FleetVibeSettings { Node = name, DataDirectory = dataDirectory, AgentOnlyPrints = true };
         if (!hasAgent)
         {
+            // A block of which nothing could be read looks like none.
+            reader.Findings.ReportMissing &= !reader.Findings.HasErrors;
             reader.Findings.Missing(file, "execd has nothing to read: add [[agent.sources]] with a kind, or a block [[inputs.vibe_thinker]] as it stands in a Telegraf configuration");
             return settings;
         }

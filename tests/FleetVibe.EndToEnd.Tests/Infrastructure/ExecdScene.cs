@@ -43,7 +43,7 @@ internal sealed class ExecdScene : IAsyncDisposable
     public long Requests => _started.SelectMany(telegraf => telegraf.Points)
         .Where(point => point.Measurement == "vibe_model")
         .GroupBy(KeyOf)
-        .Sum(revisions => revisions.Last().Fields.SingleOrDefault(field => field.Key == "requests").Value.Integer);
+        .Sum(revisions => revisions.Last().Fields.SingleOrDefault(candidate => candidate.Key == "requests").Value.Integer);
 
     public string SummaryUrl => $"http://127.0.0.1:{new Uri(_server.Urls.Single()).Port}/summary";
 

@@ -12,16 +12,14 @@ internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
 
-    private volatile bool _isStopping;
     private string? _complaint;
 
     public async Task RunAsync()
     {
-        var hosts = new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => _isStopping) { ForTelegraf = true });
+        var hosts = new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, IsStopping: () => false) { ForTelegraf = true });
         var stop = Task.Delay(Timeout.InfiniteTimeSpan, time, prompts.Stop);
         do
         {
-            _isStopping = false;
             await using var stack = new RoleStack(errors);
             if (await TryStartAsync(hosts, stack))
             {
@@ -30,7 +28,6 @@ internal sealed class ExecdProcess(AgentSettings settings, StandardOutput output
                 Say(stack);
             }
 
-            _isStopping = true;
             await stack.StopAsync();
         }
         while (!output.Gone.IsCompleted && !await IsToldToStopAsync(stop));

@@ -26,10 +26,14 @@ internal static class CheckCommand
         await output.WriteLineAsync(EffectiveText.Of(loaded.Sections));
         WriteCounting(settings, output);
         await output.WriteLineAsync(settings.AgentOnlyPrints
-            ? ExecdText.Of(file, Environment.ProcessPath)
+            ? ExecdText.Of(file, ThisProgram())
             : $"{file} is good: this process would be {string.Join(", ", settings.Roles)}");
         return !probe || await ProbeAsync(settings, output, cancellation) ? ExitCodes.Ok : ExitCodes.VerdictFailed;
     }
+
+    private static IEnumerable<string> ThisProgram() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) is "dotnet" ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
+        : [Environment.ProcessPath ?? "fleetvibe"];
 
     internal static void WriteCounting(FleetVibeSettings settings, TextWriter output)
     {
