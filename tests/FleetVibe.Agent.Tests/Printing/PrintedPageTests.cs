@@ -17,7 +17,7 @@ public class PrintedPageTests
             [
                 "vibe_model,host=gpu-1 requests=2i 1790000000000000000",
                 "vibe_model,host=gpu-1 requests=7i 1790000010000000000",
-                "vibe_model,host=two_lines requests=3i 1790000000000000000",
+                @"vibe_model,host=two\ lines requests=3i 1790000000000000000",
             ],
             Lines(page));
         Assert.Equal([(4UL, 4UL), (5UL, 5UL), (9UL, 9UL)], page.Sequences.Select(range => (range.First, range.Last)));

@@ -42,9 +42,7 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         var source = CreateTestProbe();
         var agent = await AgentAsync(source);
         await FoldAsync(source, Lines(1, Request(1), Request(2, 1.5)));
-        await AdvanceAsync(agent, 12);
-
-        var (points, done) = await _outlet.NextAsync();
+        var (points, done) = await NextAsync(agent);
         var model = Assert.Single(points.Models());
         Assert.Equal((2L, Start * 1_000_000_000L), (model.Get("requests")!.Value.Integer, model.TimestampNs!.Value));
         Assert.Equal((2L, 0L), await LedgerAsync());
@@ -58,8 +56,7 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         var source = CreateTestProbe();
         var agent = await AgentAsync(source);
         await FoldAsync(source, Lines(1, Request(1)));
-        await AdvanceAsync(agent, 12);
-        var (first, _) = await _outlet.NextAsync();
+        var (first, _) = await NextAsync(agent);
         await Sys.Terminate();
 
         using var again = new PrintingAgentTests();
@@ -77,8 +74,7 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         var source = CreateTestProbe();
         var agent = await AgentAsync(source);
         await FoldAsync(source, Lines(1, Request(1)));
-        await AdvanceAsync(agent, 12);
-        var (_, done) = await _outlet.NextAsync();
+        var (_, done) = await NextAsync(agent);
         done.SetException(new IOException("broken pipe"));
 
         await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
@@ -157,7 +153,7 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
 
         agent = await AgentAsync(source);
         await FoldAsync(source, Lines(2, Request(3)));
-        await AdvanceAsync(agent, 12);
+        await AdvanceUntilAsync(agent, () => _outlet.HasWrites);
         Assert.Equal(2, Assert.Single((await _outlet.TakeAsync()).Models()).Get("requests")!.Value.Integer);
     }
 
@@ -170,12 +166,8 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         agent.Tell(AgentActor.Collect.Instance);
         await source.ExpectMsgAsync<CollectDue>(Patience);
         var stopped = agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
-        await AdvanceAsync(agent, 2);
-        await _outlet.NextAsync();
-        Assert.False(stopped.IsCompleted);
-        await AdvanceAsync(agent, 1.5);
-
-        await stopped;
+        await NextAsync(agent);
+        await AdvanceUntilAsync(agent, () => stopped.IsCompleted);
         Assert.Equal((1L, 0L), await LedgerAsync());
     }
 
@@ -210,6 +202,23 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
 
     private Task ForgottenAsync(long requests) =>
         AwaitConditionAsync(async () => await LedgerAsync() == (0, requests), Patience, TimeSpan.FromMilliseconds(5));
+
+    // The spool's thread runs by itself: time goes on until it has done its part.
+    private Task AdvanceUntilAsync(IActorRef sut, Func<bool> condition) =>
+        AwaitConditionAsync(
+            async () =>
+            {
+                await AdvanceAsync(sut, 0.25);
+                return condition();
+            },
+            Patience,
+            TimeSpan.FromMilliseconds(5));
+
+    private async Task<(IReadOnlyList<ParsedPoint> Points, TaskCompletionSource Done)> NextAsync(IActorRef sut)
+    {
+        await AdvanceUntilAsync(sut, () => _outlet.HasWrites);
+        return await _outlet.NextAsync();
+    }
 
     private async Task AdvanceAsync(IActorRef sut, double seconds)
     {
