@@ -39,7 +39,7 @@ internal sealed partial class LineFormatter(IOptionsMonitor<LineFormatterOptions
 
     internal string Line(LogLevel level, string message, Exception? exception)
     {
-        var text = exception is null ? Bare(message) : $"{Bare(message)}: {Describe(exception, level >= LogLevel.Error)}";
+        var text = LineBreaks().Replace(exception is null ? Bare(message) : $"{Bare(message)}: {Describe(exception, level >= LogLevel.Error)}", " ");
         if (options.CurrentValue.ForTelegraf)
         {
             return TelegrafLine.Of(level, $"{options.CurrentValue.Role}: {text}");
@@ -47,7 +47,7 @@ internal sealed partial class LineFormatter(IOptionsMonitor<LineFormatterOptions
 
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {LevelName(level)} {options.CurrentValue.Role}: {LineBreaks().Replace(text, " ")}");
+            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {LevelName(level)} {options.CurrentValue.Role}: {text}");
     }
 
     private static string LevelName(LogLevel level) => level switch

@@ -35,8 +35,8 @@ public class ExecdLoadingTests
         Assert.Equal(3, loaded.Settings.Agent!.Sources.Count);
         Assert.Equal(
             """
-            execd.toml:17:1: warning: execd runs only the agent of this file: [aggregator] is not started
-            execd.toml:18:2: warning: execd runs only the agent of this file: [gateway] is not started
+            execd.toml:19:1: warning: execd runs only the agent of this file: [aggregator] is not started
+            execd.toml:20:1: warning: execd runs only the agent of this file: [gateway] is not started
             """,
             Loading.Text(loaded));
     }
@@ -67,7 +67,7 @@ public class ExecdLoadingTests
 
     [Theory]
     [InlineData("alias = \"mine\"", "execd.toml:2:3: error: unknown key \"alias\" in [inputs.vibe_thinker]: it is for Telegraf itself, so write it in the [[inputs.execd]] that starts fleetvibe")]
-    [InlineData("[inputs.vibe_thinker.tags]\n    rack = \"a\"", "execd.toml:2:25: error: unknown section [inputs.vibe_thinker.tags]: it is for Telegraf itself, so write it in the [[inputs.execd]] that starts fleetvibe")]
+    [InlineData("[inputs.vibe_thinker.tags]\n    rack = \"a\"", "execd.toml:2:3: error: unknown section [inputs.vibe_thinker.tags]: it is for Telegraf itself, so write it in the [[inputs.execd]] that starts fleetvibe")]
     [InlineData("endpoints = \"x\"", "execd.toml:2:3: error: unknown key \"endpoints\" in [inputs.vibe_thinker]: did you mean \"endpoint\"?")]
     public void A_key_that_is_none_of_the_block_is_named_with_its_place_and_cure(string line, string finding) =>
         Assert.Contains(finding, Loading.Text(Load($"[[inputs.vibe_thinker]]\n  {line}\n", ConfigurationPurpose.Execd)), StringComparison.Ordinal);
