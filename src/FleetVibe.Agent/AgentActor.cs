@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Pattern;
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Agent.Uplink;
@@ -16,7 +17,7 @@ internal delegate Props SourceFactory(SourceSettings settings, IActorRef accumul
 /// One node's agent: the accumulator, the uplink, and the sources under back-off supervision, which it tells when to
 /// collect. Accumulator and sources live and die together: a source that outlived its accumulator would have read on.
 /// </summary>
-internal sealed class AgentActor : UntypedActor, IWithTimers
+internal sealed partial class AgentActor : UntypedActor, IWithTimers
 {
     private static readonly TimeSpan FirstRestart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastRestart = TimeSpan.FromSeconds(30);
@@ -69,7 +70,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 Load();
                 break;
             case SourceDue due:
-                if (_sources.TryGetValue(due.Source.Key, out var source))
+                if (!_isPrompted && _sources.TryGetValue(due.Source.Key, out var source))
                 {
                     source.Tell(SourceMessages.CollectDue.Instance);
                     Schedule(due.Source);
@@ -84,16 +85,38 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
             case SpoolLost lost:
                 TearDown(lost.Why);
                 break;
+            case Collect:
+                OnCollect();
+                break;
+            case SourceCollected collected:
+                OnCollected(collected.SourceKey);
+                break;
+            case SourceStarted started:
+                OnStarted(started.SourceKey);
+                break;
+            case RoundOverdue:
+                OnRoundEnded(_round.End());
+                break;
             case StopAgent:
                 _stopper = Sender;
-                StopSources();
-                GoOnOnceStopped();
+                if (_settings.Outlet is not null)
+                {
+                    LimitStop();
+                }
+
+                StopSourcesOnceCollected();
+                break;
+            case StopOverdue:
+                OnStopOverdue();
                 break;
             case Terminated terminated:
                 OnTerminated(terminated.ActorRef);
                 break;
-            case WindowsStored:
-                _stopper!.Tell(AgentStopped.Instance);
+            case WindowsStored when _settings.Outlet is not null && _uplink is not null:
+                _uplink.Tell(PointPrinterActor.PrintRest.Instance);
+                break;
+            case WindowsStored or PointPrinterActor.RestPrinted:
+                _stopper?.Tell(AgentStopped.Instance);
                 break;
             default:
                 Unhandled(message);
@@ -106,14 +129,16 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
 
     private void Begin(SpoolContents contents)
     {
-        if (_stopper is not null)
+        if (_stopper is not null && !_round.IsOpen)
         {
             _stopper.Tell(AgentStopped.Instance);
             return;
         }
 
         _accumulator = Context.Watch(Context.ActorOf(AccumulatorActor.CreateProps(_settings, _spool, contents, _time)));
-        _uplink = Context.Watch(Context.ActorOf(UplinkActor.CreateProps(_settings, _spool, contents.Status, _accumulator, _time)));
+        _uplink = Context.Watch(Context.ActorOf(_settings.Outlet is { } outlet
+            ? PointPrinterActor.CreateProps(outlet, _spool, contents.ClockOffset, _accumulator, _time)
+            : UplinkActor.CreateProps(_settings, _spool, contents.Status, _accumulator, _time)));
         foreach (var source in _settings.Sources)
         {
             var backoff = Backoff.OnFailure(_factory(source, _accumulator, _time), "source", FirstRestart, LastRestart, 0.2, -1)
@@ -122,11 +147,15 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         }
 
         ScheduleAll();
+        if (_round.IsOpen)
+        {
+            BeginRound();
+        }
     }
 
     private void ScheduleAll()
     {
-        foreach (var source in _settings.Sources.Where(source => _sources.ContainsKey(source.Key)))
+        foreach (var source in _settings.Sources.Where(source => !_isPrompted && _sources.ContainsKey(source.Key)))
         {
             Schedule(source);
         }
@@ -194,6 +223,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         {
             _sources.Remove(key);
             Timers.Cancel(key);
+            OnGone(key);
         }
 
         GoOnOnceStopped();

@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources.Nvml;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,8 @@ public static class AgentServices
     /// <summary>
     /// Runs an agent in this host: opens its spool (the start fails with what to do where it cannot), then a local
     /// actor system with the sources, the accumulator and the uplink. On stop it stores what is open. One agent a host.
+    /// With <see cref="AgentSettings.Outlet"/> it prints its points instead of reporting, on stop those of open windows too,
+    /// and collects when <see cref="AgentPrompts"/> says so, or by its own clock where that never does.
     /// </summary>
     public static IServiceCollection AddFleetVibeAgent(this IServiceCollection services, AgentSettings settings)
     {
@@ -34,6 +37,7 @@ public static class AgentServices
         services.TryAddSingleton<NvmlThread>();
         services.TryAddSingleton(provider => SourceProps.CreateFactory(provider.GetRequiredService<NvmlThread>()));
         services.AddSingleton<SpoolHost>();
+        services.AddSingleton<AgentPrompts>();
 
         // Before Akka's own service, so that it starts earlier and stops later.
         services.AddHostedService(provider => provider.GetRequiredService<SpoolHost>());
@@ -57,6 +61,7 @@ public static class AgentServices
                 provider.GetRequiredService<TimeProvider>()),
             "agent");
         registry.Register<AgentActor>(agent);
+        provider.GetRequiredService<AgentPrompts>().Attach(agent);
         CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "store-open-windows", async () =>
         {
             await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, StopPatience);

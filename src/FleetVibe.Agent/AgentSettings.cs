@@ -1,3 +1,4 @@
+using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Protocol.Transport;
 
@@ -13,6 +14,9 @@ public sealed record AgentSettings
     public required string DataDirectory { get; init; }
 
     public required PeerSettings Aggregators { get; init; }
+
+    /// <summary>Where this node's points are printed instead of being reported to an aggregator; null where they are reported.</summary>
+    public IPointOutlet? Outlet { get; init; }
 
     public required IReadOnlyList<SourceSettings> Sources { get; init; }
 

@@ -31,6 +31,12 @@ internal static class AccumulatorMessages
 
     internal sealed record WindowsStored : INoSerializationVerificationNeeded;
 
+    /// <summary>To an agent that prints: this source was told where to begin.</summary>
+    internal sealed record SourceStarted(string SourceKey) : INoSerializationVerificationNeeded;
+
+    /// <summary>To an agent that prints: a collection of this source was folded, whatever came of it.</summary>
+    internal sealed record SourceCollected(string SourceKey) : INoSerializationVerificationNeeded;
+
     /// <summary>To the agent: the spool broke while it was in use.</summary>
     internal sealed record SpoolLost(string Why) : INoSerializationVerificationNeeded;
 }

@@ -23,6 +23,8 @@ internal sealed partial class AccumulatorActor
     /// <summary>Engines go on at the expense of the oldest records.</summary>
     private bool IsDropping => _full && _droppedWhileFull > 0 && _status.UsedBytes < _settings.SpoolMaxBytes;
 
+    private string Taker => _settings.Outlet is null ? "an aggregator that takes records" : "a reader of standard output";
+
     private bool MayAnswer(string sourceKey) => !_failing && (!_full || (IsDropping && IsEngine(sourceKey)));
 
     private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not JsonLogSourceSettings);
@@ -39,7 +41,7 @@ internal sealed partial class AccumulatorActor
             return;
         }
 
-        var (step, bytes) = RoomRule.Next(_status.UsedBytes, _settings.SpoolMaxBytes, now >= _nothingToCoalesceUntil, now - _engineWaitsSince);
+        var (step, bytes) = RoomRule.Next(_status.UsedBytes, _settings.SpoolMaxBytes, _settings.Outlet is null && now >= _nothingToCoalesceUntil, now - _engineWaitsSince);
         if (step != RoomStep.None)
         {
             _makingRoom = true;
@@ -78,7 +80,7 @@ internal sealed partial class AccumulatorActor
         if (_droppedWhileFull == 0)
         {
             var text = $"the spool is full and nothing is left to coalesce: its oldest records are dropped, {made.Dropped} requests so far";
-            _log.Error("spool_dropped: {0}; give agent.spool_max_bytes more room, or let the aggregator take records again", text);
+            _log.Error("spool_dropped: {0}; give agent.spool_max_bytes more room; it waits for {1}", text, Taker);
             Raise(EventPoints.SpoolDropped, EventPoints.Error, text);
         }
 
@@ -101,7 +103,7 @@ internal sealed partial class AccumulatorActor
         var full = RoomRule.IsFull(_full, status.UsedBytes, _settings.SpoolMaxBytes);
         if (full && !_full)
         {
-            _log.Error("the spool in {0} is full ({1} bytes): sources wait until the aggregator takes records again", _settings.DataDirectory, status.UsedBytes);
+            _log.Error("the spool in {0} is full ({1} bytes): sources wait for {2}", _settings.DataDirectory, status.UsedBytes, Taker);
         }
         else if (_full && !full)
         {

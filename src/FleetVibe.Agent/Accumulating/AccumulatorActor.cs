@@ -80,6 +80,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                     _settings.Node, happened.Kind, EventPoints.NameOf(happened.Severity), happened.Text, (happened.At + _state.ClockOffset).AddTicks(i))));
                 WarnOfCap();
                 _waiting.Add((report.SourceKey, Sender));
+                if (report.Status is not null)
+                {
+                    TellAgent(new SourceCollected(report.SourceKey));
+                }
+
                 Answer();
                 WriteIfDue();
                 break;
@@ -94,6 +99,7 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
             case SourceWatched watched:
                 watched.Source.Tell(new SourceMessages.StartSource(
                     _state.CheckpointOf(watched.Key), watched.Watched.IsFresh, watched.Watched.WatchedSince));
+                TellAgent(new SourceStarted(watched.Key));
                 break;
             case BatchCommitted committed:
                 OnCommitted(committed.Result);
@@ -135,6 +141,14 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         }
     }
 
+    private void TellAgent(object message)
+    {
+        if (_settings.Outlet is not null)
+        {
+            Context.Parent.Tell(message);
+        }
+    }
+
     private void Watch(string sourceKey, IActorRef source)
     {
         var now = _time.GetUtcNow();
@@ -155,7 +169,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     {
         if (_inFlight is null)
         {
-            Write(WithEvents(_state.TakeBatch(_time.GetUtcNow(), 0, storeOnly: true)) with { IsLast = true });
+            var now = _time.GetUtcNow();
+            Write(WithEvents(_settings.Outlet is null ? _state.TakeBatch(now, 0, storeOnly: true) : _state.TakeAll(now)) with { IsLast = true });
         }
     }
 

@@ -62,10 +62,15 @@ internal sealed partial class AccumulatorState
     /// the next one is taken, again and again if need be: it holds what the state no longer does.
     /// </summary>
     /// <param name="storeOnly">Close nothing: the last transaction before a stop.</param>
-    internal SpoolBatch TakeBatch(DateTimeOffset now, int offerBudget, bool storeOnly = false)
+    internal SpoolBatch TakeBatch(DateTimeOffset now, int offerBudget, bool storeOnly = false) =>
+        Take(now, offerBudget, storeOnly || !MayClose(now) ? [] : CloseWindows(Corrected(now), all: false));
+
+    /// <summary>Takes everything: open windows close as they are, and what comes later makes further records of them.</summary>
+    internal SpoolBatch TakeAll(DateTimeOffset now) => Take(now, offerBudget: 0, CloseWindows(Corrected(now), all: true));
+
+    private SpoolBatch Take(DateTimeOffset now, int offerBudget, List<ClosingWindow> closing)
     {
         var today = Corrected(now);
-        var closing = storeOnly || !MayClose(now) ? [] : CloseWindows(today);
         var open = new List<OpenWindowRow>();
         foreach (var part in _open.Values.Where(part => part.IsDirty))
         {
@@ -101,9 +106,11 @@ internal sealed partial class AccumulatorState
     internal bool MayClose(DateTimeOffset now) => _clockKnown || now - _startedAt >= HandshakePatience || now < _startedAt;
 
     private bool IsClosable(long start, DateTimeOffset today) =>
-        WindowClock.EndOf(start) + _settings.Grace <= today || DateTimeOffset.FromUnixTimeSeconds(start) > today + FutureLimit;
+        WindowClock.EndOf(start) + _settings.Grace <= today || IsFuture(start, today);
 
-    private List<ClosingWindow> CloseWindows(DateTimeOffset today)
+    private static bool IsFuture(long start, DateTimeOffset today) => DateTimeOffset.FromUnixTimeSeconds(start) > today + FutureLimit;
+
+    private List<ClosingWindow> CloseWindows(DateTimeOffset today, bool all)
     {
         var newest = WindowClock.StartOf(today - _settings.Grace) - WindowClock.BaseSeconds;
 
@@ -116,7 +123,7 @@ internal sealed partial class AccumulatorState
 
         var declared = Series.Declared(today);
         var closing = new List<ClosingWindow>();
-        foreach (var start in _open.Keys.Where(start => IsClosable(start, today)).ToList())
+        foreach (var start in _open.Keys.Where(start => all || IsClosable(start, today)).ToList())
         {
             var part = _open[start];
             _open.Remove(start);
@@ -126,7 +133,7 @@ internal sealed partial class AccumulatorState
             closing.Add(new ClosingWindow(part)
             {
                 IsLive = live,
-                IsFuture = start > newest,
+                IsFuture = IsFuture(start, today),
                 Idle = [.. declared.Where(placement => IsUpIn(part, placement.Key.Source, live) && !part.Series.ContainsKey(placement.Key))],
             });
         }

@@ -54,16 +54,29 @@ internal sealed class WindowCloser(AgentSettings settings)
         }
 
         whole.Merge(part);
-        var contributions = Contributions.Of(part)
+        var contributions = settings.Outlet is not null ? [] : Contributions.Of(part)
             .Where(entry => state == ClosedState.Never || !entry.Value.IsEmpty)
             .Select(entry => new Contribution { Series = TotalsMapper.ToWire(entry.Key), Totals = TotalsMapper.ToWire(entry.Value) });
         var skip = closing.IsFuture || state == ClosedState.Gone;
-        var points = skip ? [] : _points.Of(whole, part).ToList();
+        var points = skip ? [] : _points.Of(whole, part, before).ToList();
         if (own is not null && state == ClosedState.Never && closing.IsLive)
         {
             points.Add(own(_points));
         }
 
-        return new ClosedWindow(RecordContents.Of(WindowLevel._10S, part.Start, contributions, points), whole, skip ? part.Series.Count + part.Gpus.Count + part.Targets.Count : 0);
+        var contents = RecordContents.Of(WindowLevel._10S, part.Start, contributions, points);
+        return new ClosedWindow(
+            settings.Outlet is null ? contents : Printed(part, contents), whole, skip ? part.Series.Count + part.Gpus.Count + part.Targets.Count : 0);
+    }
+
+    // Requests travel with the points that show them; where no point may be made, alone, so that the printer refuses them.
+    private static List<(RecordContent Content, long Requests)> Printed(WindowPart part, List<(RecordContent Content, long Requests)> contents)
+    {
+        if (contents.Count == 0 && part.CountedRequests > 0)
+        {
+            contents.Add((new RecordContent { Level = WindowLevel._10S, WindowStart = part.Start }, 0));
+        }
+
+        return [.. contents.Select((content, at) => content with { Requests = at == 0 ? part.CountedRequests : 0 })];
     }
 }

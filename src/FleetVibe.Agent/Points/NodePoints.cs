@@ -17,16 +17,20 @@ internal sealed class NodePoints(AgentSettings settings)
 {
     private const long NanosecondsPerSecond = 1_000_000_000;
 
+    // The histogram's top edge: nothing is known above.
+    private const double OpenMs = HistogramScale.MaxValue * 1000;
+
     private readonly Dictionary<string, SourceSettings> _sources = settings.Sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
 
     /// <summary>The points of what a part touched, out of the whole window.</summary>
-    internal IReadOnlyList<Point> Of(WindowPart whole, WindowPart touched)
+    /// <param name="before">The window as earlier points had it; null where there were none.</param>
+    internal IReadOnlyList<Point> Of(WindowPart whole, WindowPart touched, WindowPart? before)
     {
         var points = new List<Point>();
         var gpus = WholeGpus(whole);
         foreach (var key in touched.Series.Keys.Order(ShareKeyOrder.Instance))
         {
-            if (Model(whole.Start, key, whole, gpus) is { } point)
+            if (Model(whole.Start, key, whole, before?.Series.ContainsKey(key) == true, gpus) is { } point)
             {
                 points.Add(point);
             }
@@ -63,7 +67,7 @@ internal sealed class NodePoints(AgentSettings settings)
         return point;
     }
 
-    private Point? Model(long start, ShareKey key, WindowPart whole, IReadOnlyList<StoredGpu> gpus)
+    private Point? Model(long start, ShareKey key, WindowPart whole, bool isRevision, IReadOnlyList<StoredGpu> gpus)
     {
         var share = whole.Series[key];
         var source = _sources.GetValueOrDefault(key.Source);
@@ -77,11 +81,11 @@ internal sealed class NodePoints(AgentSettings settings)
         if (share.Counts)
         {
             AddCounts(point, share);
-            AddLatency(point, share);
+            AddLatency(point, share, isRevision);
         }
 
-        AddQuantile(point, "ttft_p50_ms", share.Totals.Ttft, 500);
-        AddQuantile(point, "ttft_p95_ms", share.Totals.Ttft, 950);
+        AddQuantile(point, "ttft_p50", share.Totals.Ttft, 500, isRevision);
+        AddQuantile(point, "ttft_p95", share.Totals.Ttft, 950, isRevision);
         var gauges = share.Gauges;
         AddInteger(point, "running", gauges.HasRunning ? gauges.Running : null);
         AddInteger(point, "waiting", gauges.HasWaiting ? gauges.Waiting : null);
@@ -119,13 +123,13 @@ internal sealed class NodePoints(AgentSettings settings)
         AddFloat(point, "output_tokens_per_second", (double)totals.OutputTokens / WindowClock.BaseSeconds);
     }
 
-    private static void AddLatency(Point point, SeriesShare share)
+    private void AddLatency(Point point, SeriesShare share, bool isRevision)
     {
         var times = share.Totals.ResponseTime;
         AddFloat(point, "response_time_ms", times.Mean * 1000 ?? (share.Gauges.HasResponseTimeMs ? share.Gauges.ResponseTimeMs : null));
-        AddQuantile(point, "response_time_p50_ms", times, 500);
-        AddQuantile(point, "response_time_p95_ms", times, 950);
-        AddQuantile(point, "response_time_p99_ms", times, 990);
+        AddQuantile(point, "response_time_p50", times, 500, isRevision);
+        AddQuantile(point, "response_time_p95", times, 950, isRevision);
+        AddQuantile(point, "response_time_p99", times, 990, isRevision);
     }
 
     // A summary's own value is a guess of the script beside what the driver says, so it counts only where no GPU is read.
@@ -236,8 +240,22 @@ internal sealed class NodePoints(AgentSettings settings)
 
     private static void AddMean(Point point, string name, uint count, double sum) => AddFloat(point, name, count > 0 ? sum / count : null);
 
-    private static void AddQuantile(Point point, string name, Distribution values, int permille) =>
-        AddFloat(point, name, values.Quantile(permille)?.Estimate * 1000);
+    // Where a fleet's point says them, this one leaves the bounds out; where there is no fleet, nobody else would say them.
+    private void AddQuantile(Point point, string name, Distribution values, int permille, bool isRevision)
+    {
+        if (values.Quantile(permille) is not { } quantile)
+        {
+            return;
+        }
+
+        AddFloat(point, name + "_ms", quantile.Estimate * 1000);
+        if (settings.Outlet is not null && quantile.Low is { } low)
+        {
+            // An earlier revision may have had an upper bound, and InfluxDB keeps a field that a later one leaves out.
+            AddFloat(point, name + "_lo_ms", low * 1000);
+            AddFloat(point, name + "_hi_ms", quantile.High * 1000 ?? (isRevision ? OpenMs : null));
+        }
+    }
 
     private static void AddFloat(Point point, string name, double? value)
     {

@@ -1,4 +1,4 @@
-using FleetVibe.Metrics.LineProtocol;
+using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Gateway.Points;
@@ -23,7 +23,7 @@ internal static class NodePoint
         }
 
         var rounds = integerCompat && point.Measurement == "vibe_model";
-        var line = PointLine.Write(point.Measurement, point.TimestampNs, writer => Write(writer, point, rounds));
+        var line = PointLine.Write(point.Measurement, point.TimestampNs, writer => PointMapper.WriteContent(point, writer, rounds));
         if (line is null || line.Line.Length > LongestLine)
         {
             fault = line is null ? "no field is left of it" : "its line is too long";
@@ -61,37 +61,5 @@ internal static class NodePoint
             || point.Fields.Select(f => f.Key).Distinct(StringComparer.Ordinal).Count() != point.Fields.Count
             ? "a tag or field is named twice"
             : null;
-    }
-
-    private static void Write(LineProtocolWriter writer, Point point, bool rounds)
-    {
-        foreach (var tag in point.Tags)
-        {
-            writer.Tag(tag.Key, tag.Value);
-        }
-
-        foreach (var field in point.Fields)
-        {
-            switch (field.ValueCase)
-            {
-                case Field.ValueOneofCase.Float when rounds && field.Key is "response_time_ms" or "gpu_util_percent" && double.IsFinite(field.Float):
-                    writer.Field(field.Key, (long)Math.Round(Math.Clamp(field.Float, -1e15, 1e15), MidpointRounding.AwayFromZero));
-                    break;
-                case Field.ValueOneofCase.Float:
-                    writer.Field(field.Key, field.Float);
-                    break;
-                case Field.ValueOneofCase.Integer:
-                    writer.Field(field.Key, field.Integer);
-                    break;
-                case Field.ValueOneofCase.Boolean:
-                    writer.Field(field.Key, field.Boolean);
-                    break;
-                case Field.ValueOneofCase.Text:
-                    writer.Field(field.Key, field.Text);
-                    break;
-                default:
-                    break;
-            }
-        }
     }
 }

@@ -14,6 +14,9 @@ internal sealed class LineFormatterOptions : ConsoleFormatterOptions
 
     /// <summary>From here on Akka's own lines are written; those of our actors are written anyway.</summary>
     public LogLevel LibraryLevel { get; set; } = LogLevel.Warning;
+
+    /// <summary>Telegraf writes the time itself, and wants the level as a prefix.</summary>
+    public bool ForTelegraf { get; set; }
 }
 
 /// <summary>One line an event: UTC time, level, role, message.</summary>
@@ -36,10 +39,15 @@ internal sealed partial class LineFormatter(IOptionsMonitor<LineFormatterOptions
 
     internal string Line(LogLevel level, string message, Exception? exception)
     {
-        var text = exception is null ? Bare(message) : $"{Bare(message)}: {Describe(exception, level >= LogLevel.Error)}";
+        var text = LineBreaks().Replace(exception is null ? Bare(message) : $"{Bare(message)}: {Describe(exception, level >= LogLevel.Error)}", " ");
+        if (options.CurrentValue.ForTelegraf)
+        {
+            return TelegrafLine.Of(level, $"{options.CurrentValue.Role}: {text}");
+        }
+
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {LevelName(level)} {options.CurrentValue.Role}: {LineBreaks().Replace(text, " ")}");
+            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {LevelName(level)} {options.CurrentValue.Role}: {text}");
     }
 
     private static string LevelName(LogLevel level) => level switch

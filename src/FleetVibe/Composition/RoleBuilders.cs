@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
 namespace FleetVibe.Composition;
 
@@ -7,7 +8,11 @@ namespace FleetVibe.Composition;
 /// <param name="Level">Of the rooms.</param>
 /// <param name="LibraryLevel">Of everything else.</param>
 /// <param name="IsStopping">Whether the process stops its roles.</param>
-internal sealed record LogRules(LogLevel Level, LogLevel LibraryLevel, Func<bool> IsStopping);
+internal sealed record LogRules(LogLevel Level, LogLevel LibraryLevel, Func<bool> IsStopping)
+{
+    /// <summary>Standard output belongs to points: lines go to standard error, as Telegraf reads them there.</summary>
+    public bool ForTelegraf { get; init; }
+}
 
 /// <summary>Whether a host has started: until then its failure is reported by who starts it.</summary>
 internal sealed class HostState
@@ -66,8 +71,19 @@ internal static class RoleBuilders
 
         // Members that stop one after the other report each other as lost.
         builder.Logging.AddFilter("Akka", level => level >= logs.Level && !logs.IsStopping());
-        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options => (options.Role, options.LibraryLevel) = (role, logs.LibraryLevel));
-        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
+        builder.Logging.AddConsoleFormatter<LineFormatter, LineFormatterOptions>(options =>
+            (options.Role, options.LibraryLevel, options.ForTelegraf) = (role, logs.LibraryLevel, logs.ForTelegraf));
+        builder.Logging.AddConsole(console =>
+        {
+            console.FormatterName = LineFormatter.FormatterName;
+            if (logs.ForTelegraf)
+            {
+                console.LogToStandardErrorThreshold = LogLevel.Trace;
+
+                // Telegraf may stop reading it; collecting goes on.
+                console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+            }
+        });
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
     }

@@ -15,11 +15,26 @@ internal sealed record LoadedConfiguration(FleetVibeSettings? Settings, IReadOnl
     public bool HasErrors => Settings is null;
 }
 
+/// <summary>What a configuration is read for.</summary>
+internal enum ConfigurationPurpose
+{
+    /// <summary>Every role that it names.</summary>
+    Run,
+
+    /// <summary>Whatever it is good for.</summary>
+    Check,
+
+    /// <summary>Its agent alone, printing.</summary>
+    Execd,
+}
+
 /// <summary>How a configuration is read.</summary>
 internal sealed record LoadingOptions
 {
     /// <summary>False where the files that it names are on another machine.</summary>
     public bool CheckFiles { get; init; } = true;
+
+    public ConfigurationPurpose Purpose { get; init; } = ConfigurationPurpose.Run;
 
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 
@@ -27,7 +42,7 @@ internal sealed record LoadingOptions
     public required string MachineName { get; init; }
 
     /// <summary>Those of this process.</summary>
-    public static LoadingOptions OfThisProcess()
+    public static LoadingOptions OfThisProcess(ConfigurationPurpose purpose = ConfigurationPurpose.Run)
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (System.Collections.DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
@@ -35,7 +50,7 @@ internal sealed record LoadingOptions
             variables[(string)variable.Key] = (string?)variable.Value ?? "";
         }
 
-        return new LoadingOptions { Environment = variables, MachineName = System.Environment.MachineName };
+        return new LoadingOptions { Environment = variables, MachineName = System.Environment.MachineName, Purpose = purpose };
     }
 }
 
@@ -45,6 +60,8 @@ internal sealed record LoadingOptions
 /// </summary>
 internal static class ConfigurationLoader
 {
+    private static readonly string[] NotOfExecd = ["aggregator", "gateway", "dashboard"];
+
     public static LoadedConfiguration LoadFile(string path, LoadingOptions options)
     {
         string text;
@@ -78,11 +95,11 @@ internal static class ConfigurationLoader
             Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/", options.CheckFiles, name => options.Environment.TryGetValue(name, out var value) ? value : null);
         var reader = new SectionReader(new LayeredSettings(fromFile, fromVariables), context, findings);
         List<SectionValues> sections = [];
-        var settings = Bind(reader, new Origin(file), options.MachineName, sections);
+        var settings = Bind(reader, new Origin(file), options, sections);
         return new LoadedConfiguration(findings.HasErrors ? null : settings, findings.All, sections);
     }
 
-    private static FleetVibeSettings Bind(SectionReader reader, Origin file, string machine, List<SectionValues> read)
+    private static FleetVibeSettings Bind(SectionReader reader, Origin file, LoadingOptions options, List<SectionValues> read)
     {
         SectionValues Open(string path)
         {
@@ -92,9 +109,14 @@ internal static class ConfigurationLoader
         }
 
         var node = Open("node");
-        var name = node.Find<string>("name") ?? machine;
+        var name = node.Find<string>("name") ?? options.MachineName;
         var dataDirectory = node.Find<string>("data_dir") ?? "";
         var hasAgent = reader.Has("agent") || reader.Has(SourceBinder.InputsPath);
+        if (options.Purpose == ConfigurationPurpose.Execd)
+        {
+            return BindExecd(reader, file, name, dataDirectory, hasAgent, Open, read);
+        }
+
         var hasAggregator = reader.Has("aggregator");
         var hasGateway = reader.Has("gateway");
         if (!hasAgent && !hasAggregator && !hasGateway)
@@ -112,10 +134,13 @@ internal static class ConfigurationLoader
         {
             var agent = Open("agent");
             var local = hasAggregator && !agent.IsWritten("aggregators");
+            var onlyPrints = options.Purpose == ConfigurationPurpose.Check && !hasAggregator && !hasGateway && !agent.IsWritten("aggregators");
+            var peers = local ? AgentPeers.InThisProcess : onlyPrints ? AgentPeers.None : AgentPeers.Named;
             settings = settings with
             {
-                Agent = RoleBinders.Agent(agent, reader, name, dataDirectory, local, read),
+                Agent = RoleBinders.Agent(agent, reader, name, dataDirectory, peers, read),
                 AgentUsesLocalAggregator = local,
+                AgentOnlyPrints = onlyPrints,
             };
         }
 
@@ -150,5 +175,32 @@ internal static class ConfigurationLoader
         }
 
         return settings;
+    }
+
+    private static FleetVibeSettings BindExecd(
+        SectionReader reader, Origin file, string name, string dataDirectory, bool hasAgent, Func<string, SectionValues> open, List<SectionValues> read)
+    {
+        var settings = new FleetVibeSettings { Node = name, DataDirectory = dataDirectory, AgentOnlyPrints = true };
+        if (!hasAgent)
+        {
+            // A block of which nothing could be read looks like none.
+            reader.Findings.ReportMissing &= !reader.Findings.HasErrors;
+            reader.Findings.Missing(file, "execd has nothing to read: add [[agent.sources]] with a kind, or a block [[inputs.vibe_thinker]] as it stands in a Telegraf configuration");
+            return settings;
+        }
+
+        foreach (var section in NotOfExecd.Where(reader.Has))
+        {
+            reader.Findings.Warning(reader.Read(section, file).Origin, $"execd runs only the agent of this file: [{section}] is not started");
+        }
+
+        var agent = open("agent");
+        if (agent.IsWritten("aggregators"))
+        {
+            reader.Findings.Warning(agent.OriginOf("aggregators"), "execd prints its points for Telegraf and reports to no aggregator");
+        }
+
+        // Its own spool: what an agent has not reported yet must not be printed instead.
+        return settings with { Agent = RoleBinders.Agent(agent, reader, name, Path.Combine(dataDirectory, "execd"), AgentPeers.None, read) };
     }
 }

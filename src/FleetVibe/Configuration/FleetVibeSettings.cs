@@ -26,6 +26,9 @@ internal sealed record FleetVibeSettings
     /// <summary>Whether the agent reports to the aggregator of this process.</summary>
     public bool AgentUsesLocalAggregator { get; init; }
 
+    /// <summary>Whether the agent names no aggregator, so that execd can run it and run cannot.</summary>
+    public bool AgentOnlyPrints { get; init; }
+
     /// <summary>Whether the aggregator commits at the gateway of this process.</summary>
     public bool AggregatorUsesLocalGateway { get; init; }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using FleetVibe.Verbs.Check;
 using FleetVibe.Verbs.Demo;
+using FleetVibe.Verbs.Execd;
 using FleetVibe.Verbs.Explain;
 using FleetVibe.Verbs.Ledger;
 using FleetVibe.Verbs.Parse;
@@ -34,6 +35,7 @@ internal static class CommandLine
     public static RootCommand Create() => new($"FleetVibe collects a fleet of GPU nodes that run small language models.\n\n{ExitCodes.Help}")
     {
         RunCommand.Create(),
+        ExecdCommand.Create(),
         CheckCommand.Create(),
         ParseCommand.Create(),
         ReplayCommand.Create(),

@@ -14,9 +14,9 @@ internal static class ConfigurationOption
     };
 
     /// <summary>Loads and prints the findings; null where there was an error.</summary>
-    public static LoadedConfiguration? Load(string file, TextWriter error)
+    public static LoadedConfiguration? Load(string file, TextWriter error, ConfigurationPurpose purpose = ConfigurationPurpose.Run)
     {
-        var loaded = ConfigurationLoader.LoadFile(file, LoadingOptions.OfThisProcess());
+        var loaded = ConfigurationLoader.LoadFile(file, LoadingOptions.OfThisProcess(purpose));
         foreach (var finding in loaded.Findings)
         {
             error.WriteLine(finding);

@@ -6,7 +6,7 @@ namespace FleetVibe.Tests.Configuration;
 
 public class SchemaTests
 {
-    private static readonly string Root = FindRoot();
+    internal static readonly string Root = FindRoot();
     private static readonly (string, string)[] Secrets = [("MODEL_TOKEN", "a"), ("SCOPE", "b")];
 
     /// <summary>Every key with the path of its section.</summary>

@@ -33,7 +33,11 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         isAwaitingFold = false;
     }
 
-    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed) => (Failure, FailureClass) = (text, error);
+    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed)
+    {
+        (Failure, FailureClass) = (text, error);
+        ReportIfDue();
+    }
 
     /// <summary>A sample was read: whatever failed is over.</summary>
     internal void Alive()
@@ -77,7 +81,7 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         }
 
         var status = isStatusDue ? TakeStatus() : null;
-        isStatusDue = false;
+        isStatusDue &= status is null;
         var (events, checkpoint) = watch?.Take() ?? ([], null);
         if (status is null && pending.Count == 0 && events.Count == 0 && checkpoint is null)
         {

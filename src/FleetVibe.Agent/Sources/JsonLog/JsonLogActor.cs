@@ -68,8 +68,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
                 Begin(started);
                 break;
             case CollectDue:
+                // It goes out with what a look at the log brings now.
                 isStatusDue = start is not null;
-                ReportStatusIfIdle();
+                Read();
                 break;
             case ReportFolded:
                 OnFolded();

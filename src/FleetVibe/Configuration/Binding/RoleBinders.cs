@@ -6,13 +6,23 @@ using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Configuration.Binding;
 
+/// <summary>To whom an agent reports.</summary>
+internal enum AgentPeers
+{
+    Named,
+    InThisProcess,
+
+    /// <summary>To nobody: it prints its points.</summary>
+    None,
+}
+
 /// <summary>Agent, aggregator and page.</summary>
 internal static class RoleBinders
 {
     /// <summary>Nowhere yet: the peer is in this process and its address is known once it listens.</summary>
     private static readonly PeerSettings InThisProcess = new() { Addresses = [] };
 
-    public static AgentSettings Agent(SectionValues section, SectionReader reader, string node, string dataDirectory, bool local, ICollection<SectionValues> read)
+    public static AgentSettings Agent(SectionValues section, SectionReader reader, string node, string dataDirectory, AgentPeers peers, ICollection<SectionValues> read)
     {
         var sources = SourceBinder.Bind(reader, section.Origin, read);
         if (!reader.Has(SourceBinder.SourcesPath) && !reader.Has(SourceBinder.InputsPath))
@@ -20,9 +30,9 @@ internal static class RoleBinders
             reader.Findings.Missing(section.Origin, "the agent has no source: add [[agent.sources]] with a kind, e.g. kind = \"json_log\" and a path");
         }
 
-        if (!local && !section.IsWritten("aggregators"))
+        if (peers == AgentPeers.Named && !section.IsWritten("aggregators"))
         {
-            reader.Findings.Missing(section.Origin, "[agent] needs aggregators, e.g. aggregators = [\"https://agg-1:7071\"]; or add [aggregator] to this file");
+            reader.Findings.Missing(section.Origin, "[agent] needs aggregators, e.g. aggregators = [\"https://agg-1:7071\"]; or add [aggregator] to this file; execd needs none");
         }
 
         TransportBinder.WarnWhenInsecure(section, reader.Findings);
@@ -30,7 +40,7 @@ internal static class RoleBinders
         {
             Node = node,
             DataDirectory = dataDirectory,
-            Aggregators = local ? InThisProcess : TransportBinder.Peer(section, "aggregators", "token_file", reader.Findings),
+            Aggregators = peers != AgentPeers.Named ? InThisProcess : TransportBinder.Peer(section, "aggregators", "token_file", reader.Findings),
             Sources = sources,
             Interval = section.Find<TimeSpan>("interval"),
             Grace = section.Find<TimeSpan>("grace"),

@@ -6,7 +6,7 @@ internal static class AgentSchema
     {
         Keys =
         [
-            new KeySpec("aggregators", new ListType(new UrlType(true, "\"https://agg-1:7071\"")), "Addresses of the aggregators, tried in turn. Needed unless [aggregator] is in the same file."),
+            new KeySpec("aggregators", new ListType(new UrlType(true, "\"https://agg-1:7071\"")), "Addresses of the aggregators, tried in turn. Needed unless [aggregator] is in the same file; execd needs none."),
             new KeySpec("token_file", new TokenFileType("/etc/fleetvibe/agent.token"), "The token for the aggregators."),
             .. ConfigurationSchema.TrustKeys("Allows plain http and a missing token to aggregators off loopback."),
             new KeySpec("interval", new DurationType("1s", "5m", "\"20s\""), "Time between two collections of a source.") { Default = "10s" },

@@ -21,7 +21,7 @@ internal static class ConfigurationSchema
         Keys =
         [
             new KeySpec("name", new TextType("gpu-node-01"), "Name of this machine: the host tag of its points.") { DefaultNote = "the machine's name" },
-            new KeySpec("data_dir", new PathType("/srv/fleetvibe"), "Folder of the spool and of the commit log.") { Default = "/var/lib/fleetvibe" },
+            new KeySpec("data_dir", new PathType("/srv/fleetvibe"), "Folder of the spool and of the commit log. execd has its spool in the folder execd in it.") { Default = "/var/lib/fleetvibe" },
         ],
     };
 

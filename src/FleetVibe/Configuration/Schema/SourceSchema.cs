@@ -115,7 +115,7 @@ internal static class SourceSchema
         new KeySpec("token", new SecretType("use token_file, or token = \"${NAME}\"", AsToken: true), "The bearer token, out of the environment.") { OnlyFor = Http },
         .. ConfigurationSchema.TrustKeys("Allows a token over plain http off loopback.").Select(k => k with { OnlyFor = Http }),
         new KeySpec("headers", new MapType(new SecretType("use token_file, or \"Bearer ${NAME}\"", AsToken: false), [], "{ X-Scope = \"${SCOPE}\" }"), "Further headers of the request; their values are never shown.") { OnlyFor = Http },
-        new KeySpec("interval", new DurationType("1s", "1h", "\"30s\""), "Time between two collections.") { OnlyFor = Http, DefaultNote = "agent.interval" },
+        new KeySpec("interval", new DurationType("1s", "1h", "\"30s\""), "Time between two collections. Under execd only while Telegraf sends no newline and no signal.") { OnlyFor = Http, DefaultNote = "agent.interval" },
         new KeySpec("timeout", new DurationType("100ms", "1m", "\"5s\""), "After it a collection has failed.") { OnlyFor = Http, Default = "3s" },
     ];
 

@@ -13,8 +13,20 @@ internal static class UnknownText
         return $"{what}: {Cure(name, section)}";
     }
 
+    // https://github.com/influxdata/telegraf/blob/master/docs/CONFIGURATION.md, what every input has.
+    private static readonly string[] OfTelegraf =
+    [
+        "alias", "precision", "time_source", "collection_jitter", "collection_offset", "name_override", "name_prefix", "name_suffix", "log_level", "startup_error_behavior", "tags",
+        "namepass", "namedrop", "fieldinclude", "fieldexclude", "fieldpass", "fielddrop", "tagpass", "tagdrop", "taginclude", "tagexclude", "metricpass",
+    ];
+
     private static string Cure(string name, SectionSpec section)
     {
+        if (section == SourceSchema.VibeThinkerInput && OfTelegraf.Contains(name))
+        {
+            return "it is for Telegraf itself, so write it in the [[inputs.execd]] that starts fleetvibe";
+        }
+
         var here = section.Keys.Select(k => k.Name).Concat(section.Sections.Select(s => s.Name)).ToList();
         if (Suggestions.Nearest(name, here) is { } nearest)
         {

@@ -18,16 +18,22 @@ internal static class CheckCommand
 
     private static async Task<int> RunAsync(string file, bool probe, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
-        if (ConfigurationOption.Load(file, error) is not { Settings: { } settings } loaded)
+        if (ConfigurationOption.Load(file, error, ConfigurationPurpose.Check) is not { Settings: { } settings } loaded)
         {
             return ExitCodes.Usage;
         }
 
         await output.WriteLineAsync(EffectiveText.Of(loaded.Sections));
         WriteCounting(settings, output);
-        await output.WriteLineAsync($"{file} is good: this process would be {string.Join(", ", settings.Roles)}");
+        await output.WriteLineAsync(settings.AgentOnlyPrints
+            ? ExecdText.Of(file, ThisProgram())
+            : $"{file} is good: this process would be {string.Join(", ", settings.Roles)}");
         return !probe || await ProbeAsync(settings, output, cancellation) ? ExitCodes.Ok : ExitCodes.VerdictFailed;
     }
+
+    private static IEnumerable<string> ThisProgram() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) is "dotnet" ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
+        : [Environment.ProcessPath ?? "fleetvibe"];
 
     internal static void WriteCounting(FleetVibeSettings settings, TextWriter output)
     {

@@ -73,7 +73,10 @@ public sealed class GpuToolActorTests : TestKit
         var run = await tool.NextRunAsync();
         source.Tell(CollectDue.Instance);
         run.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 1, A");
-        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        Assert.NotEmpty(first.Gpus);
+        Assert.NotNull(first.Status);
+        Assert.Null(first.Status.Error);
         source.Tell(ReportFolded.Instance);
         Assert.Null((await StatusAsync(source)).Error);
     }
