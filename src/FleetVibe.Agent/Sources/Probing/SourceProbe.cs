@@ -39,7 +39,7 @@ public static class SourceProbe
             EngineSourceSettings engine => EngineProbe.ProbeAsync(engine, time, createClient, cancellation),
             VibeThinkerSourceSettings summary => ProbeSummaryAsync(summary, time, createClient, cancellation),
             DcgmSourceSettings dcgm => ProbeDcgmAsync(dcgm, time, createClient, cancellation),
-            JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log)),
+            JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log, time)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
