@@ -92,7 +92,7 @@ public class SchemaTests
             "agent" => "[[agent.sources]]\nkind = \"nvidia_smi\"\n" + Agent,
             "agent.sources" => Agent + (only ?? SourceSchema.Dcgm) switch
             {
-                SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n",
+                SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n" + (key.Name == "only_paths" ? "format = \"nginx_json\"\n" : ""),
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",
                 var kind => $"[[agent.sources]]\nkind = \"{kind}\"\nendpoint = \"https://127.0.0.1:1\"\n",
@@ -125,7 +125,7 @@ public class SchemaTests
             + (s is Agent.Sources.HttpSourceSettings http ? string.Join(',', http.Headers) : "")
             + (s is Agent.Sources.VibeThinkerSourceSettings vibe ? string.Join(',', vibe.Map) : "")
             + (s is EngineSourceSettings engine ? $"{string.Join(',', engine.Families)} {string.Join(',', engine.OnceLabels)}" : "")
-            + (s is Agent.Sources.JsonLogSourceSettings log ? string.Join(',', log.SuccessStatus ?? []) : "")) ?? [];
+            + (s is Agent.Sources.JsonLogSourceSettings log ? $"{string.Join(',', log.SuccessStatus ?? [])} {string.Join(',', log.OnlyPaths ?? [])}" : "")) ?? [];
         return string.Join('\n', [
             settings.ToString(),
             .. lists,

@@ -33,25 +33,27 @@ public static class RequestLogReading
     /// <summary>Stands for the model where a line names none.</summary>
     public const string ModelOfSource = "(model of the source)";
 
-    // The formats whose lines cannot be mistaken go first; of JSON anything is taken.
-    private static readonly string[] Guesses = [LogFormats.VllmStats, LogFormats.Uvicorn, "tgi", "litellm", "nginx_json", LogFormats.Json];
+    private const int BytesLookedAt = 256 * 1024;
+
+    // A line of these cannot be mistaken.
+    private static readonly string[] Marked = [LogFormats.VllmStats, LogFormats.Uvicorn, "tgi", "litellm"];
 
     /// <summary>Reads with the field names that the format has by itself.</summary>
-    /// <param name="format">Null looks which fits: the one that makes most of the lines.</param>
+    /// <param name="format">Null looks which one it is.</param>
     /// <param name="readAt">The time of lines that have none.</param>
-    public static RequestLogLook Read(ReadOnlySpan<byte> body, string? format, DateTimeOffset readAt)
+    public static RequestLogLook Read(ReadOnlySpan<byte> body, string? format, DateTimeOffset readAt) =>
+        Read(body, new JsonLogSourceSettings { Path = "", Format = format ?? Guess(body[..Math.Min(body.Length, BytesLookedAt)], readAt) }, readAt);
+
+    private static string Guess(ReadOnlySpan<byte> head, DateTimeOffset readAt)
     {
-        RequestLogLook? best = null;
-        foreach (var guess in format is null ? Guesses : [format])
+        var (best, most) = (LogFormats.Json, 0);
+        foreach (var format in Marked)
         {
-            var look = Read(body, new JsonLogSourceSettings { Path = "", Format = guess }, readAt);
-            if (best is null || look.Read >= best.Read * (guess == LogFormats.Json ? 2 : 1) + (best.Read == 0 || guess == LogFormats.Json ? 0 : 1))
-            {
-                best = look;
-            }
+            var read = Read(head, new JsonLogSourceSettings { Path = "", Format = format }, readAt).Read;
+            (best, most) = read > most ? (format, read) : (best, most);
         }
 
-        return best!;
+        return most == 0 && head.IndexOf("request_time"u8) >= 0 ? "nginx_json" : best;
     }
 
     /// <summary>Reads as a source is configured; one that names no model is said to lack it, and its lines are read all the same.</summary>
