@@ -20,7 +20,7 @@ internal static class InputReading
     /// <param name="logFormat">How the lines of a log are written; null looks at the body.</param>
     public static ParsedInput Read(
         string file, ReadOnlyMemory<byte> body, string? mediaType, InputFormat? wanted, bool strict, DateTimeOffset at, string? logFormat = null) =>
-        (wanted ?? (logFormat is null ? null : InputFormat.JsonLog) ?? InputFormats.Detect(body.Span, mediaType)) switch
+        (wanted ?? (logFormat is null ? null : (InputFormat?)InputFormat.JsonLog) ?? InputFormats.Detect(body.Span, mediaType)) switch
         {
             InputFormat.Prometheus => Exposition(file, body, ExpositionFormat.Text, strict, at),
             InputFormat.OpenMetrics => Exposition(file, body, ExpositionFormat.OpenMetrics, strict, at),

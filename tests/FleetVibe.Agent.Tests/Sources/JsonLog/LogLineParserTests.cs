@@ -243,7 +243,7 @@ public sealed class LogLineParserTests
     [InlineData("null", "")]
     [InlineData("{}", "")]
     public void Any_field_may_name_the_variant(string value, string variant) => Assert.Equal(
-        variant, Parse($$"""{"timestamp":1763964000,"model":"m","meta":{"arm":{{value}}}}""", Settings with { Fields = new LogFields { Variant = "meta.arm" } }).Series.Variant);
+        variant, Parse($$$"""{"timestamp":1763964000,"model":"m","meta":{"arm":{{{value}}}}}""", Settings with { Fields = new LogFields { Variant = "meta.arm" } }).Series.Variant);
 
     private static RequestObservation Parse(string line, JsonLogSourceSettings? settings = null)
     {

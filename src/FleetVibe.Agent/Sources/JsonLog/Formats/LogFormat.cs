@@ -18,7 +18,7 @@ public sealed record LogFormat(string Name, string Product)
     public bool HasPaths { get; init; }
 
     /// <summary>What is wanted of a line, for one that is none of these.</summary>
-    internal string Wanted { get; init; } = "a request";
+    public string Wanted { get; init; } = "a request";
 
     internal LogFields Fields { get; init; } = new();
 
