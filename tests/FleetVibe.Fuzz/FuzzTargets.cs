@@ -2,6 +2,7 @@ using System.Text;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Configuration;
@@ -41,6 +42,16 @@ internal static class FuzzTargets
             ],
             ["{", "}", "\"", "\\", ":", ",", "[", "]", "null", "true", "1e400", "-0", "99999999999999999999", "\\ud800", "\\u0000", "\"model\":", "\"timestamp\":", "9999-12-31T23:59:60-23:59", "0001-01-01T00:00:00+23:59"],
             JsonLog) { MaxParts = 1 },
+        new("envelopes", Some,
+            [
+                "{\"log\":\"{\\\"timestamp\\\":1764000000.25,\\\"model\\\":\\\"m\\\"}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-24T08:00:00.123456789Z\"}\n",
+                "{\"log\":\"{\\\"timestamp\\\":1764000000.25,\",\"stream\":\"stderr\",\"attrs\":{\"a\":[1]},\"time\":\"2026-11-24T08:00:00Z\"}\n", "{\"log\":\"\\\"model\\\":\\\"m\\\"}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-24T08:00:00Z\"}\n",
+                "2026-11-24T08:00:00.123456789+00:00 stdout F INFO:     127.0.0.1:58312 - \"POST /generate HTTP/1.1\" 200 OK\n", "2026-11-24T08:00:00.123456789+00:00 stdout P INFO 11-24 08:00:04 [loggers.py:118] Engine 000: Avg prompt throughput: 1.0 tokens/s, \n",
+                "2026-11-24T08:00:00.123456789+00:00 stdout F Running: 4 reqs, Waiting: 0 reqs, GPU KV cache usage: 12.3%\n", "2026-11-24T08:00:00Z stderr F:tag {\"startTime\":1763964000.0,\"endTime\":1763964004.5,\"model\":\"m\",\"request_time\":\"1m5s, 0.1\",\"span\":{\"total_time\":\"4\u00b5s\"}}\n",
+                "\u001b[32mINFO\u001b[0m: 10.0.0.1:1 - \"\u001b[1mPOST /x HTTP/1.1\u001b[0m\" \u001b[31m500\u001b[0m\n", "24/Nov/2026:06:00:01 +0000 2026/11/24 - 06:00:01\n",
+            ],
+            ["{\"log\":\"", "\\n\"", "\",\"stream\":\"", "\"}", "stdout", " P ", " F ", "\\ud800", "\u001b[", " - \"", "Running: ", "KV cache usage: ", "1e400", "-1", "11-24 08:00:04"],
+            () => Envelopes),
         new("line_protocol", Many,
             [
                 "cpu,host=a value=1i 1\n", "m\\ x,a\\,b=c\\=d f=\"s \\\" \\\\ t\",g=-1.5e3,h=t,i=5u -42\r\n", "# comment\n", "\n", "vibe v=1", "cü,t=世 v=\"é\" 9223372036854775807\n", "x v=\"a\nb\" 1\n",
@@ -105,7 +116,21 @@ internal static class FuzzTargets
     private static FuzzRead JsonLog()
     {
         var parser = new LogLineParser(new JsonLogSourceSettings { Path = "", Fields = new LogFields { InputTokens = "usage.prompt_tokens" } });
-        return input => input.Length > 0 && parser.TryParse(input, out _, out _) ? 1 : 0;
+        return input => input.Length > 0 && parser.Read(input, default).Verdict == LineVerdict.Request ? 1 : 0;
+    }
+
+    private static int Envelopes(byte[] input)
+    {
+        var found = RequestLogReading.Read(input, format: null, DateTimeOffset.UnixEpoch).Read;
+        foreach (var format in LogFormats.Names)
+        {
+            foreach (var envelope in Enum.GetValues<LogEnvelope>())
+            {
+                found += RequestLogReading.Read(input, new JsonLogSourceSettings { Path = "", Format = format, Envelope = envelope, MaxLineBytes = 1024 }, DateTimeOffset.UnixEpoch).Read;
+            }
+        }
+
+        return found;
     }
 
     private static int Page(byte[] input)

@@ -35,6 +35,7 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     private int _offerBudget;
     private bool _failing;
     private bool _capWarned;
+    private bool _variantsWarned;
 
     public AccumulatorActor(AgentSettings settings, SpoolWorker spool, SpoolContents contents, TimeProvider time)
     {
@@ -301,6 +302,12 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         {
             _capWarned = true;
             _log.Warning("more than max_series = {0} series: further ones are counted in {1}", _settings.MaxSeries, Metrics.Windows.SeriesId.Other);
+        }
+
+        if (!_variantsWarned && _state.HasOtherVariants)
+        {
+            _variantsWarned = true;
+            _log.Warning("a log names more variants than its variant_limit: further ones are counted under the variant {0}, and as other_variants of vibe_fleetvibe", Metrics.Windows.SeriesId.Other);
         }
     }
 

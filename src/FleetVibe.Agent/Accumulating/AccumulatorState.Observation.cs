@@ -42,7 +42,8 @@ internal sealed partial class AccumulatorState
 
         if (report.Gauges.Count > 0)
         {
-            _lastGauges[source.Key] = report.Gauges;
+            // A log may bring several moments of one series.
+            _lastGauges[source.Key] = [.. report.Gauges.GroupBy(gauges => gauges.Series).Select(group => group.Last())];
         }
 
         foreach (var sample in report.Gpus)

@@ -89,11 +89,12 @@ internal sealed partial class AccumulatorState
             Seen = _seen,
             OpenRequests = _openRequests,
             WideRequests = _wide,
+            OtherVariants = _otherVariants,
             OfferBudget = offerBudget,
         };
         _moved.Clear();
         _pendingCheckpoints.Clear();
-        _seen = _wide = 0;
+        _seen = _wide = _otherVariants = 0;
         _folded = 0;
         _closableFolded = false;
         _firstSeen = false;

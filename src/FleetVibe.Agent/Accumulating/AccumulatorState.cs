@@ -23,6 +23,7 @@ internal sealed partial class AccumulatorState
     private long _openRequests;
     private long _seen;
     private long _wide;
+    private long _otherVariants;
     private int _folded;
 
     /// <param name="startedAt">By this node's clock.</param>
@@ -60,6 +61,9 @@ internal sealed partial class AccumulatorState
 
     /// <summary>Requests in open windows, of sources that count.</summary>
     internal long OpenRequests => _openRequests;
+
+    /// <summary>Whether a log named more variants than it may since the start.</summary>
+    internal bool HasOtherVariants { get; private set; }
 
     /// <summary>What is added to this node's clock, and to log lines that follow it.</summary>
     internal TimeSpan ClockOffset { get; private set; }
@@ -155,6 +159,11 @@ internal sealed partial class AccumulatorState
 
         _seen++;
         _openRequests++;
+        if (placement.Key.Series.Variant != request.Series.Variant && !placement.Capped)
+        {
+            _otherVariants++;
+            HasOtherVariants = true;
+        }
     }
 
     private void FoldDelta(SourceSettings source, CounterDelta delta, DateTimeOffset today)

@@ -71,7 +71,7 @@ public static class CountingRanks
 
     private static bool HasTtft(SourceSettings source) => source switch
     {
-        JsonLogSourceSettings log => log.Fields.Ttft is not null,
+        JsonLogSourceSettings log => log.AllFields is { Ttft: not null } or { FirstToken: not null },
         EngineSourceSettings engine => Sources.Engines.EngineKinds.HasTtft(engine),
         _ => false,
     };

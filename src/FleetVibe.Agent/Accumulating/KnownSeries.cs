@@ -10,7 +10,8 @@ internal sealed record Placement(ShareKey Key, SourceRank Rank, bool Counts, boo
 
 /// <summary>
 /// The series that this node names: the configured ones, and those that its sources brought within an hour, up to a
-/// cap. Further ones go into <c>other</c>, as far as they count. Not thread safe.
+/// cap. Further ones go into <c>other</c>, as far as they count. The variants that one log names have a limit of their own.
+/// Not thread safe.
 /// </summary>
 internal sealed class KnownSeries
 {
@@ -24,6 +25,7 @@ internal sealed class KnownSeries
     private readonly int _max;
     private readonly Dictionary<(string Source, SeriesId Series), Placement> _placements = [];
     private readonly Dictionary<ShareKey, DateTimeOffset> _fed = [];
+    private readonly Dictionary<(string Source, string Variant), DateTimeOffset> _variants = [];
     private readonly HashSet<SeriesId> _configured;
     private readonly HashSet<SeriesId> _named;
 
@@ -40,6 +42,7 @@ internal sealed class KnownSeries
 
     internal Placement Place(SourceSettings source, SeriesId series, DateTimeOffset now)
     {
+        series = Limited(source, series, now);
         if (!_placements.TryGetValue((source.Key, series), out var placement))
         {
             placement = Decide(source, series);
@@ -93,6 +96,11 @@ internal sealed class KnownSeries
             _fed.Remove(key);
         }
 
+        foreach (var variant in _variants.Where(entry => now - entry.Value > ForgottenAfter).Select(entry => entry.Key).ToList())
+        {
+            _variants.Remove(variant);
+        }
+
         var live = _fed.Keys.ToHashSet();
         foreach (var entry in _placements.Where(entry => !live.Contains(entry.Value.Key)).ToList())
         {
@@ -100,6 +108,24 @@ internal sealed class KnownSeries
         }
 
         _named.RemoveWhere(series => !_configured.Contains(series) && !live.Any(key => key.Series == series));
+    }
+
+    /// <summary>The series itself, or that of the other variants where its source named as many as it may.</summary>
+    private SeriesId Limited(SourceSettings source, SeriesId series, DateTimeOffset now)
+    {
+        if (series.Variant.Length == 0 || series.Variant == SeriesId.Other || source is not JsonLogSourceSettings { Variant: null } log)
+        {
+            return series;
+        }
+
+        var key = (source.Key, series.Variant);
+        if (_variants.ContainsKey(key) || _variants.Keys.Count(known => known.Source == source.Key) < log.VariantLimit)
+        {
+            _variants[key] = now;
+            return series;
+        }
+
+        return series with { Variant = SeriesId.Other };
     }
 
     private Placement Decide(SourceSettings source, SeriesId series)

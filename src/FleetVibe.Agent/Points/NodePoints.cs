@@ -57,6 +57,7 @@ internal sealed class NodePoints(AgentSettings settings)
         AddInteger(point, "acked_undecodable", ledger.AckedUndecodable);
         AddInteger(point, "duplicates", ledger.Duplicates);
         AddInteger(point, "wide_requests", ledger.WideRequests);
+        AddInteger(point, "other_variants", ledger.OtherVariants);
         AddInteger(point, "node_points_skipped", ledger.NodePointsSkipped);
         AddInteger(point, "reconnects", ledger.Reconnects);
         AddInteger(point, "spool_bytes", status.UsedBytes);

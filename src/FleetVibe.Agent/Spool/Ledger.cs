@@ -24,6 +24,9 @@ internal sealed record Ledger
 
     internal long WideRequests { get; init; }
 
+    /// <summary>Requests whose variant was beyond the limit of its log: they count under <c>other</c>.</summary>
+    internal long OtherVariants { get; init; }
+
     internal long NodePointsSkipped { get; init; }
 
     internal long Reconnects { get; init; }

@@ -33,6 +33,9 @@ internal sealed record SpoolBatch
     /// <summary>Requests of wide deltas folded since the batch before.</summary>
     internal long WideRequests { get; init; }
 
+    /// <summary>Requests folded since the batch before whose variant was beyond the limit of its log.</summary>
+    internal long OtherVariants { get; init; }
+
     /// <summary>How many live records may be born as offered: the stream is up and has credits.</summary>
     internal int OfferBudget { get; init; }
 

@@ -75,6 +75,7 @@ internal sealed class SpoolMeta
                 AckedUndecodable = Number("acked_undecodable"),
                 Duplicates = Number("duplicates"),
                 WideRequests = Number("wide_requests"),
+                OtherVariants = NumberOrZero("other_variants"),
                 NodePointsSkipped = Number("node_points_skipped"),
                 Reconnects = Number("reconnects"),
                 DroppedSpoolFull = NumberOrZero("dropped_spool_full"),
@@ -118,6 +119,7 @@ internal sealed class SpoolMeta
         Put(connection, "acked_undecodable", ledger.AckedUndecodable);
         Put(connection, "duplicates", ledger.Duplicates);
         Put(connection, "wide_requests", ledger.WideRequests);
+        Put(connection, "other_variants", ledger.OtherVariants);
         Put(connection, "node_points_skipped", ledger.NodePointsSkipped);
         Put(connection, "reconnects", ledger.Reconnects);
         Put(connection, "dropped_spool_full", ledger.DroppedSpoolFull);

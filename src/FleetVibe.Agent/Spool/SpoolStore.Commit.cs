@@ -76,6 +76,7 @@ internal sealed partial class SpoolStore
                 Open = batch.OpenRequests,
                 Spooled = ledger.Spooled + next.Requests,
                 WideRequests = ledger.WideRequests + batch.WideRequests,
+                OtherVariants = ledger.OtherVariants + batch.OtherVariants,
                 NodePointsSkipped = ledger.NodePointsSkipped + next.PointsSkipped,
             },
             next.NextSeq,

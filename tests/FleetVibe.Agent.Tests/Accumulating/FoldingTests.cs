@@ -168,6 +168,34 @@ public class FoldingTests
     }
 
     [Fact]
+    public void Further_variants_than_the_limit_count_under_other_and_are_counted()
+    {
+        var log = RequestLog with { VariantLimit = 2 };
+        var state = State(Settings(log));
+        state.Fold(Lines(1, [.. "abcab".Select(arm => Request(5, series: Chat with { Variant = $"{arm}" })), Request(5), Request(5, series: Chat with { Variant = SeriesId.Other })]), At(6));
+
+        var batch = state.TakeBatch(At(12), 0);
+        Assert.Equal(
+            [("", 1), ("a", 2), ("b", 2), (SeriesId.Other, 2)],
+            Contributions.Of(batch.Closing.Single().Part).Select(entry => (entry.Key.Variant, entry.Value.Requests)).OrderBy(entry => entry.Variant, StringComparer.Ordinal));
+        Assert.Equal((7, 1), (batch.Seen, batch.OtherVariants));
+
+        // A variant that was not seen for an hour makes room.
+        state.Fold(Lines(2, Request(5, series: Chat with { Variant = "a" })), At(3000));
+        state.TakeBatch(At(3700), 0);
+        state.Fold(Lines(3, [.. "ac".Select(arm => Request(3701, series: Chat with { Variant = $"{arm}" }))]), At(3702));
+        Assert.Equal(0, state.TakeBatch(At(3720), 0).OtherVariants);
+    }
+
+    [Fact]
+    public void A_configured_variant_has_no_limit()
+    {
+        var state = State(Settings(RequestLog with { VariantLimit = 1, Variant = "b" }, Vllm with { Variant = "a" }));
+        state.Fold(Lines(1, [.. "ab".Select(arm => Request(5, series: Chat with { Variant = $"{arm}" }))]), At(6));
+        Assert.Equal(0, state.TakeBatch(At(12), 0).OtherVariants);
+    }
+
+    [Fact]
     public void A_window_far_in_the_future_is_handed_over_to_be_refused()
     {
         var state = State(Settings(RequestLog));

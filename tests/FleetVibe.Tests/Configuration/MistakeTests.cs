@@ -112,6 +112,46 @@ public class MistakeTests
             Loading.Text(loaded));
     }
 
+    [Theory]
+    [InlineData("format = \"uvicorn\"", "3:1: error: [[agent.sources]] with format = \"uvicorn\" needs model, e.g. model = \"qwen3-4b\": its lines do not name the model")]
+    [InlineData("format = \"nginx\"", "6:10: error: format = \"nginx\" is no format of a log that is known: did you mean \"nginx_json\"? valid are json, nginx_json, litellm, uvicorn, tgi, vllm_stats")]
+    [InlineData("envelope = \"podman\"", "6:12: error: envelope = \"podman\" is no envelope that is known: valid are auto, none, docker, cri")]
+    [InlineData("only_paths = [\"/v1/*\"]", "6:14: error: only_paths needs lines that name a path, and those of format = \"json\" do not: set fields.path, or take it out")]
+    [InlineData("variant_limit = 0", "6:17: error: variant_limit = 0 is not an integer from 1 to 1000")]
+    [InlineData("format = \"vllm_stats\"\nmodel = \"m\"\n[agent.sources.fields]\nvariant = \"x\"", "9:11: error: fields.variant is for lines of JSON, and those of format = \"vllm_stats\" have no fields: take it out")]
+    public void A_log_whose_keys_do_not_fit_its_format_is_refused(string keys, string expected)
+    {
+        var text = Loading.Text(Loading.Load(Samples.Agent($"""
+            [[agent.sources]]
+            kind = "json_log"
+            path = "/a/requests.jsonl"
+            {keys}
+            """)));
+
+        Assert.Equal("fleetvibe.toml:" + expected, text);
+    }
+
+    [Fact]
+    public void Requests_and_statistics_may_come_out_of_one_log()
+    {
+        var loaded = Loading.Load(Samples.Agent("""
+            [[agent.sources]]
+            kind = "json_log"
+            path = "/var/log/containers/vllm-*.log"
+            name = "requests"
+            format = "uvicorn"
+            model = "m"
+            [[agent.sources]]
+            kind = "json_log"
+            path = "/var/log/containers/vllm-*.log"
+            name = "statistics"
+            format = "vllm_stats"
+            model = "m"
+            """));
+
+        Assert.Equal("", Loading.Text(loaded));
+    }
+
     [Fact]
     public void What_is_no_TOML_is_reported_beside_the_other_mistakes()
     {

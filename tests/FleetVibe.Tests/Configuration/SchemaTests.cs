@@ -92,7 +92,7 @@ public class SchemaTests
             "agent" => "[[agent.sources]]\nkind = \"nvidia_smi\"\n" + Agent,
             "agent.sources" => Agent + (only ?? SourceSchema.Dcgm) switch
             {
-                SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n",
+                SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n" + (key.Name == "only_paths" ? "format = \"nginx_json\"\n" : ""),
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
                 SourceSchema.Nvml => "[[agent.sources]]\nkind = \"nvml\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",
@@ -127,7 +127,7 @@ public class SchemaTests
             + (s is Agent.Sources.VibeThinkerSourceSettings vibe ? string.Join(',', vibe.Map) : "")
             + (s is Agent.Sources.NvidiaSourceSettings nvidia ? string.Join(',', nvidia.OwnProcesses) : "")
             + (s is EngineSourceSettings engine ? $"{string.Join(',', engine.Families)} {string.Join(',', engine.OnceLabels)}" : "")
-            + (s is Agent.Sources.JsonLogSourceSettings log ? string.Join(',', log.SuccessStatus ?? []) : "")) ?? [];
+            + (s is Agent.Sources.JsonLogSourceSettings log ? $"{string.Join(',', log.SuccessStatus ?? [])} {string.Join(',', log.OnlyPaths ?? [])}" : "")) ?? [];
         return string.Join('\n', [
             settings.ToString(),
             .. lists,

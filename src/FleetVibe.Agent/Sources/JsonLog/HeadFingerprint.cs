@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Microsoft.Win32.SafeHandles;
 
 namespace FleetVibe.Agent.Sources.JsonLog;
 
@@ -29,22 +28,4 @@ internal readonly record struct HeadFingerprint(int Length, ulong Hash)
 
     /// <param name="head">As many of a file's first bytes as there are, up to <see cref="MaxLength"/>.</param>
     public bool Matches(ReadOnlySpan<byte> head) => head.Length >= Length && Of(head[..Length]) == this;
-
-    /// <summary>Fills the buffer with the file's first bytes and returns the part that was filled.</summary>
-    public static ReadOnlySpan<byte> ReadHead(SafeFileHandle handle, Span<byte> buffer)
-    {
-        var filled = 0;
-        while (filled < buffer.Length)
-        {
-            var read = RandomAccess.Read(handle, buffer[filled..], filled);
-            if (read == 0)
-            {
-                break;
-            }
-
-            filled += read;
-        }
-
-        return buffer[..filled];
-    }
 }

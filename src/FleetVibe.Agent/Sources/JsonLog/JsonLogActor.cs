@@ -1,12 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Actor;
 using Akka.Event;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
 namespace FleetVibe.Agent.Sources.JsonLog;
 
 /// <summary>
-/// Follows one request log: polls it, reports what is new, and reads on when the report was folded. While there is more, it
+/// Follows one log, or those that match a pattern: polls, reports what is new, and reads on when the report was folded. While there is more, it
 /// does not wait for the poll.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "an actor releases what it holds in PostStop")]
@@ -16,6 +17,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     // So many bad lines and not one good one: this is the wrong file, or its fields are named wrongly.
     private const long UnreadableAfter = 10;
+
+    // A server says much before its first request.
+    private const long ForeignAfter = 1000;
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(1);
 
     private readonly JsonLogSourceSettings settings;
@@ -26,7 +30,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private readonly SkipCounts skippedEver = new();
 
     private StartSource? start;
-    private LogTailer? tailer;
+    private ILogTailer? tailer;
     private int generation;
     private bool isReading;
     private bool isAwaitingFold;
@@ -38,7 +42,8 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private string errorText = "";
     private TimeSpan readTime;
 
-    private bool hasReadRequest;
+    private bool hasReadAny;
+    private long otherLinesEver;
 
     // What was last told to the person who reads the log.
     private string toldState = "";
@@ -105,7 +110,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         DropTailer();
         generation++;
         isReading = false;
-        tailer = new LogTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh);
+        tailer = LogPattern.IsPattern(settings.Path)
+            ? new LogGroupTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh)
+            : new LogTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh);
     }
 
     private void DropTailer()
@@ -138,7 +145,8 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         isReading = false;
         isMoreThere = batch.IsFull;
         (error, errorText) = (batch.Error, batch.ErrorText);
-        hasReadRequest |= batch.Requests.Count > 0;
+        hasReadAny |= batch.Requests.Count > 0 || batch.Gauges.Count > 0;
+        otherLinesEver += batch.OtherLines;
         readTime += batch.Duration;
         skipped.Add(batch.Skipped);
         skippedEver.Add(batch.Skipped);
@@ -152,9 +160,9 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
             TellState(batch.Error, batch.ErrorText);
         }
 
-        if (batch.Requests.Count > 0 || batch.Checkpoint is not null || isStatusDue)
+        if (batch.Requests.Count > 0 || batch.Gauges.Count > 0 || batch.Checkpoint is not null || isStatusDue)
         {
-            Report(new SourceReport(settings.Key) { Requests = batch.Requests, Checkpoint = batch.Checkpoint });
+            Report(new SourceReport(settings.Key) { Requests = batch.Requests, Gauges = batch.Gauges, Checkpoint = batch.Checkpoint });
         }
         else
         {
@@ -220,10 +228,15 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private CollectionStatus TakeStatus()
     {
         var (state, text) = (error, errorText);
-        if (state is null && !hasReadRequest && skippedEver.Total >= UnreadableAfter)
+        if (state is null && !hasReadAny && skippedEver.Total >= UnreadableAfter)
         {
             state = ErrorClass.WrongContent;
-            text = $"{settings.Path}: not one line could be read so far ({skippedEver}); check the source's `path`, `fields` and `model`";
+            text = $"{settings.Path}: not one line could be read so far ({skippedEver}); check the source's `path`, `format`, `fields` and `model`{TimeForms()}";
+        }
+        else if (state is null && !hasReadAny && otherLinesEver >= ForeignAfter)
+        {
+            state = ErrorClass.WrongContent;
+            text = $"{settings.Path}: none of {otherLinesEver} lines is {LogFormats.Of(settings.Format).Wanted}; check the source's `path` and `format` ({settings.Format})";
         }
 
         TellState(state, text);
@@ -233,6 +246,8 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         readTime = TimeSpan.Zero;
         return status;
     }
+
+    private string TimeForms() => skippedEver[SkipReason.BadTimestamp] == 0 ? "" : $"; a timestamp must have one of the forms {LogTimestamp.KnownForms}";
 
     private void TellState(ErrorClass? newError, string text)
     {

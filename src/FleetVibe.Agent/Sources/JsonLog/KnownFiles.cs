@@ -12,12 +12,29 @@ internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
 
     public IReadOnlyList<Entry> Entries => entries;
 
-    /// <summary>Whether a file is known: by its inode and its head, or by its head alone where that tells enough.</summary>
-    public bool Contains(ulong inode, ReadOnlySpan<byte> head)
+    /// <summary>
+    /// Whether a file is known: by its inode and its head, or by its head alone where that tells enough. Compressing gives
+    /// a file another inode, so there a short head is enough that is the same to its end.
+    /// </summary>
+    public bool Contains(ulong inode, ReadOnlySpan<byte> head, bool isCompressed = false)
     {
         foreach (var entry in entries)
         {
-            if ((entry.Inode == inode || entry.Head.IdentifiesContent) && entry.Head.Matches(head))
+            if ((entry.Inode == inode || entry.Head.IdentifiesContent || (isCompressed && entry.Head.Length == head.Length)) && entry.Head.Matches(head))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether this very file is known, by its inode and its head.</summary>
+    public bool ContainsFile(ulong inode, ReadOnlySpan<byte> head)
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Inode == inode && entry.Head.Matches(head))
             {
                 return true;
             }

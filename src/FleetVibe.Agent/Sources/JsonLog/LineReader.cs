@@ -1,11 +1,27 @@
+using FleetVibe.Agent.Sources.JsonLog.Envelopes;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
+
 namespace FleetVibe.Agent.Sources.JsonLog;
 
-/// <summary>Reads the whole lines that a file holds beyond its offset into a batch. Not thread safe.</summary>
-internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
+/// <summary>Reads the whole lines that a file holds beyond its offset into a batch; serves all files of a source. Not thread safe.</summary>
+internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int maxLineBytes)
 {
     private const int FirstBufferBytes = 256 << 10;
 
+    /// <summary>How far apart the pieces of one line may stand, beside the longest line: a restart reads this much again.</summary>
+    private const long MaxWaitingBytes = 16 << 20;
+
+    private readonly EnvelopeReader envelopes = new(envelope);
+
     private byte[] buffer = new byte[FirstBufferBytes];
+
+    public LineReader(JsonLogSourceSettings settings)
+        : this(LogFormats.CreateReader(settings), settings.Envelope, settings.MaxLineBytes)
+    {
+    }
+
+    /// <summary>The time of lines that have none.</summary>
+    public DateTimeOffset Now { get; set; }
 
     /// <summary>Reads until the end of the file or until the batch is full; a line without its newline stays in the file.</summary>
     /// <returns>False where the file was cut meanwhile: nothing of its new content was consumed.</returns>
@@ -14,13 +30,15 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
     {
         while (!batch.IsFull)
         {
-            var read = Fill(file, file.Offset);
+            var read = file.Read(buffer, file.Offset);
 
             // After the read: bytes from a file that was cut and filled again must not be taken for a continuation.
-            if (NativeFile.Stat(file.Handle).Size < file.Offset + read || !file.CheckHead())
+            if (file.IsShorterThan(file.Offset + read) || !file.CheckHead())
             {
                 return false;
             }
+
+            file.IsEndOpen = false;
 
             if (read == 0)
             {
@@ -37,6 +55,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
 
             if (read < buffer.Length)
             {
+                file.IsEndOpen = true;
                 return true;
             }
 
@@ -46,6 +65,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
             }
             else if (!TrySkipNuls(file, batch))
             {
+                file.IsEndOpen = true;
                 return true;
             }
         }
@@ -55,23 +75,6 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
 
     /// <summary>What is to be parsed of a line.</summary>
     internal static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> line) => (line.StartsWith("\uFEFF"u8) ? line[3..] : line).Trim(" \t\r"u8);
-
-    private int Fill(TailedFile file, long offset)
-    {
-        var filled = 0;
-        while (filled < buffer.Length)
-        {
-            var read = RandomAccess.Read(file.Handle, buffer.AsSpan(filled), offset + filled);
-            if (read == 0)
-            {
-                break;
-            }
-
-            filled += read;
-        }
-
-        return filled;
-    }
 
     /// <returns>How many bytes were dealt with; those after it wait for the rest of their line.</returns>
     private int Consume(ReadOnlySpan<byte> data, TailedFile file, LogBatch batch)
@@ -89,7 +92,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
                     break;
                 }
 
-                batch.Skipped.Count(SkipReason.NulRun);
+                Skip(SkipReason.NulRun, file.IsCounted(file.Offset + position), batch);
                 position += run;
                 continue;
             }
@@ -104,7 +107,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
 
                 if (!file.SkipToNewline)
                 {
-                    batch.Skipped.Count(SkipReason.Oversize);
+                    Skip(SkipReason.Oversize, file.IsCounted(file.Offset + position), batch);
                     file.SkipToNewline = true;
                 }
 
@@ -117,11 +120,11 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
             }
             else if (newline > maxLineBytes)
             {
-                batch.Skipped.Count(SkipReason.Oversize);
+                Skip(SkipReason.Oversize, file.IsCounted(file.Offset + position), batch);
             }
             else
             {
-                Take(rest[..newline], batch);
+                Take(rest[..newline], file.Offset + position, file, batch);
             }
 
             batch.Lines++;
@@ -131,7 +134,7 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
         return position;
     }
 
-    private void Take(ReadOnlySpan<byte> line, LogBatch batch)
+    private void Take(ReadOnlySpan<byte> line, long start, TailedFile file, LogBatch batch)
     {
         line = Content(line);
         if (line.IsEmpty)
@@ -139,11 +142,56 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
             return;
         }
 
-        if (parser.TryParse(line, out var request, out var reason))
+        // Up to where the file was counted already, only unfinished lines are picked up again.
+        var counts = file.IsCounted(start);
+        if (!envelopes.TryRead(line, out var record))
         {
-            batch.Requests.Add(request);
+            Skip(SkipReason.NoEnvelope, counts, batch);
+            return;
         }
-        else
+
+        var lines = file.LinesOf(maxLineBytes);
+        switch (lines.Take(record, start, out var whole))
+        {
+            case Assembled.Whole when counts && Content(whole) is { IsEmpty: false } text:
+                Add(format.Read(text, new LineContext(record.Written, Now, file.Id.Inode)), batch);
+                break;
+            case Assembled.TooLong:
+                Skip(SkipReason.Oversize, counts, batch);
+                break;
+        }
+
+        if (lines.WaitingFrom is { } from && start - from > MaxWaitingBytes)
+        {
+            for (var dropped = lines.DropBefore(start - MaxWaitingBytes); dropped > 0; dropped--)
+            {
+                Skip(SkipReason.Unfinished, counts, batch);
+            }
+        }
+    }
+
+    private static void Add(in ParsedLine line, LogBatch batch)
+    {
+        switch (line.Verdict)
+        {
+            case LineVerdict.Request:
+                batch.Requests.Add(line.Request);
+                break;
+            case LineVerdict.Gauges:
+                batch.Gauges.Add(line.Gauges!);
+                break;
+            case LineVerdict.Other:
+                batch.OtherLines++;
+                break;
+            default:
+                batch.Skipped.Count(line.Reason);
+                break;
+        }
+    }
+
+    private static void Skip(SkipReason reason, bool counts, LogBatch batch)
+    {
+        if (counts)
         {
             batch.Skipped.Count(reason);
         }
@@ -155,11 +203,11 @@ internal sealed class LineReader(LogLineParser parser, int maxLineBytes)
         var offset = file.Offset;
         while (true)
         {
-            var read = Fill(file, offset);
+            var read = file.Read(buffer, offset);
             var end = buffer.AsSpan(0, read).IndexOfAnyExcept((byte)0);
             if (end >= 0)
             {
-                batch.Skipped.Count(SkipReason.NulRun);
+                Skip(SkipReason.NulRun, file.IsCounted(file.Offset), batch);
                 file.Offset = offset + end;
                 return true;
             }

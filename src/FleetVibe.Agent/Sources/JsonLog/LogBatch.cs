@@ -8,6 +8,12 @@ internal sealed class LogBatch
 
     public List<RequestObservation> Requests { get; } = [];
 
+    /// <summary>Statistics, in the order of their lines.</summary>
+    public List<ModelGauges> Gauges { get; } = [];
+
+    /// <summary>Lines that are no requests by their format.</summary>
+    public long OtherLines { get; set; }
+
     public SkipCounts Skipped { get; } = new();
 
     /// <summary>Lines consumed, blank and skipped ones included.</summary>

@@ -13,6 +13,9 @@ internal sealed record LogCheckpoint(IReadOnlyList<LogCheckpoint.FilePosition> F
     /// <summary>Readers refuse a version that they do not know.</summary>
     public int Version { get; init; } = CurrentVersion;
 
+    /// <summary>Compressed files that were last changed by then, in nanoseconds of the unix epoch, were read or are not to be; null in what older agents stored.</summary>
+    public long? ArchivesUntil { get; init; }
+
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, LogCheckpointJson.Default.LogCheckpoint);
 
     public static bool TryParse(byte[] bytes, out LogCheckpoint checkpoint)
@@ -38,7 +41,10 @@ internal sealed record LogCheckpoint(IReadOnlyList<LogCheckpoint.FilePosition> F
     /// <param name="HeadLength">How many first bytes <paramref name="HeadHash"/> covers.</param>
     /// <param name="Offset">After the last line that was folded.</param>
     /// <param name="SkipToNewline">The offset stands inside a line that is too long.</param>
-    internal sealed record FilePosition(ulong Device, ulong Inode, int HeadLength, ulong HeadHash, long Offset, bool SkipToNewline)
+    /// <param name="Resume">Where the first piece of a line stands that was not whole by then; null where none waited.</param>
+    internal sealed record FilePosition(
+        ulong Device, ulong Inode, int HeadLength, ulong HeadHash, long Offset, bool SkipToNewline,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Resume = null)
     {
         [JsonIgnore]
         public FileId Id => new(Device, Inode);

@@ -1,18 +1,23 @@
 using System.Buffers.Text;
+using System.Text;
 using System.Text.Json;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 
 namespace FleetVibe.Agent.Sources.JsonLog;
 
-/// <summary>One line of a request log to one finished request. Pure; keeps only buffers. Not thread safe.</summary>
-internal sealed class LogLineParser
+/// <summary>A JSON object to one finished request, by the field names of its format and source.</summary>
+internal sealed class LogLineParser : ILineFormat
 {
     // More tokens than any answer has; a number beyond it is a fault of the log and would ruin the sums.
     private const double MaxTokens = 1e12;
 
     private readonly JsonLogSourceSettings settings;
+    private readonly LogFormat format;
     private readonly LogFieldTree fields;
     private readonly LogStatus status;
     private readonly SeriesInterner series;
+    private readonly RequestFilter filter;
+    private readonly byte[][] failures;
     private readonly double durationUnitsPerSecond;
     private readonly Slot[] slots = new Slot[Enum.GetValues<LogField>().Length];
     private byte[] unescaped = new byte[256];
@@ -21,10 +26,13 @@ internal sealed class LogLineParser
     public LogLineParser(JsonLogSourceSettings settings)
     {
         this.settings = settings;
-        fields = LogFieldTree.From(settings.Fields);
+        format = LogFormats.Of(settings.Format);
+        fields = LogFieldTree.From(format, settings.AllFields);
         status = new LogStatus(settings.SuccessStatus);
         series = new SeriesInterner(settings.Model, settings.Task, settings.Variant);
-        durationUnitsPerSecond = settings.Fields.DurationUnit switch
+        filter = new RequestFilter(settings.OnlyPaths);
+        failures = [.. format.Failures.Select(Encoding.UTF8.GetBytes)];
+        durationUnitsPerSecond = settings.AllFields.DurationUnit switch
         {
             "s" => 1,
             "ms" => 1e3,
@@ -50,55 +58,133 @@ internal sealed class LogLineParser
         Bad,
     }
 
-    /// <param name="line">Without its newline; not blank.</param>
-    /// <returns>False where the line brings no request, for the given reason.</returns>
-    public bool TryParse(ReadOnlySpan<byte> line, out RequestObservation request, out SkipReason reason)
+    public ParsedLine Read(ReadOnlySpan<byte> line, in LineContext context)
     {
-        request = default;
         if (!TryCapture(line))
         {
-            reason = SkipReason.NotJson;
-            return false;
+            return ParsedLine.Skip(SkipReason.NotJson);
         }
 
-        if (!TryReadTimestamp(line, out var completedAt))
+        var hasFailed = format.Marker is not null && !Has(LogField.Marker);
+        if ((hasFailed && !IsFailure(line)) || !IsWanted(line))
         {
-            reason = SkipReason.BadTimestamp;
-            return false;
+            return ParsedLine.Other;
         }
 
-        var duration = ReadNumber(line, LogField.Duration, out var durationValue);
-        var ttft = ReadNumber(line, LogField.Ttft, out var ttftValue);
-        if (duration == NumberResult.Bad || ttft == NumberResult.Bad)
+        if (ReadTimes(line, context, out var times) is { } fault)
         {
-            reason = duration == NumberResult.Bad ? SkipReason.BadDuration : SkipReason.BadTtft;
-            return false;
+            return ParsedLine.Skip(fault);
         }
 
         if (!TryReadTokens(line, LogField.InputTokens, out var inputTokens) || !TryReadTokens(line, LogField.OutputTokens, out var outputTokens))
         {
-            reason = SkipReason.BadTokens;
-            return false;
+            return ParsedLine.Skip(SkipReason.BadTokens);
         }
 
-        var id = series.Find(NameOf(line, LogField.Model), NameOf(line, LogField.Task), NameOf(line, LogField.Variant));
-        if (id is null)
+        if (series.Find(NameOf(line, LogField.Model), NameOf(line, LogField.Task), NameOf(line, LogField.Variant)) is not { } id)
         {
-            reason = SkipReason.ModelMissing;
-            return false;
+            return ParsedLine.Skip(SkipReason.ModelMissing);
         }
 
-        reason = default;
-        request = new RequestObservation(
-            id,
-            completedAt,
-            duration == NumberResult.Good ? durationValue / durationUnitsPerSecond : null,
-            ttft == NumberResult.Good ? ttftValue / 1e3 : null,
-            inputTokens,
-            outputTokens,
-            OutcomeOf(line),
-            settings.ExternalClock);
-        return true;
+        return ParsedLine.Of(new RequestObservation(
+            id, times.End, times.DurationSeconds, times.TtftSeconds, inputTokens, outputTokens,
+            hasFailed ? RequestOutcome.Error : OutcomeOf(line), settings.ExternalClock));
+    }
+
+    private bool Has(LogField field) => slots[(int)field].Kind != SlotKind.Missing;
+
+    private bool IsFailure(ReadOnlySpan<byte> line)
+    {
+        foreach (var failure in failures)
+        {
+            if (TextOf(line, LogField.Message).StartsWith(failure))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool IsWanted(ReadOnlySpan<byte> line) =>
+        (!Has(LogField.Method) || RequestFilter.IsPost(TextOf(line, LogField.Method)))
+        && (!Has(LogField.Path) || filter.Takes(TextOf(line, LogField.Path)));
+
+    /// <returns>Null where the times are good.</returns>
+    private SkipReason? ReadTimes(ReadOnlySpan<byte> line, in LineContext context, out RequestTimes times)
+    {
+        times = default;
+        DateTimeOffset? end = null, start = null, first = null;
+        if (!TryReadMoment(line, LogField.Timestamp, ref end) || !TryReadMoment(line, LogField.Start, ref start) || !TryReadMoment(line, LogField.FirstToken, ref first))
+        {
+            return SkipReason.BadTimestamp;
+        }
+
+        if (!TryReadDuration(line, out var duration))
+        {
+            return SkipReason.BadDuration;
+        }
+
+        var hasTtft = ReadNumber(line, LogField.Ttft, out var ttft);
+        if (hasTtft == NumberResult.Bad)
+        {
+            return SkipReason.BadTtft;
+        }
+
+        end ??= start is { } began && duration is { } took ? After(began, took) : context.Written;
+        if (end is null)
+        {
+            return SkipReason.BadTimestamp;
+        }
+
+        duration ??= start is null ? null : (end - start).Value.TotalSeconds;
+        if (duration < 0)
+        {
+            return SkipReason.BadDuration;
+        }
+
+        // Where the answer came in one piece, what is called its first token is its end.
+        var waited = start is not null && first < end ? (first - start).Value.TotalSeconds : (double?)null;
+        if (waited < 0)
+        {
+            return SkipReason.BadTtft;
+        }
+
+        times = new RequestTimes(end.Value, duration, hasTtft == NumberResult.Good ? ttft / 1e3 : waited);
+        return null;
+    }
+
+    private static DateTimeOffset? After(DateTimeOffset began, double seconds) =>
+        seconds < (DateTimeOffset.MaxValue - began).TotalSeconds ? began.AddTicks((long)(seconds * TimeSpan.TicksPerSecond)) : null;
+
+    private bool TryReadMoment(ReadOnlySpan<byte> line, LogField field, ref DateTimeOffset? moment)
+    {
+        var slot = slots[(int)field];
+        if (slot.Kind == SlotKind.Missing)
+        {
+            return true;
+        }
+
+        var read = default(DateTimeOffset);
+        var isRead = slot.Kind switch
+        {
+            SlotKind.Number => LogTimestamp.TryParseUnix(TextOf(line, field), out read),
+            SlotKind.Text => LogTimestamp.TryParse(TextOf(line, field), settings.TimeZone, out read),
+            _ => false,
+        };
+        moment = isRead ? read : null;
+        return isRead;
+    }
+
+    private bool TryReadDuration(ReadOnlySpan<byte> line, out double? seconds)
+    {
+        seconds = null;
+        return slots[(int)LogField.Duration].Kind switch
+        {
+            SlotKind.Missing => true,
+            SlotKind.Number or SlotKind.Text => LogDuration.TryParse(TextOf(line, LogField.Duration), durationUnitsPerSecond, out seconds),
+            _ => false,
+        };
     }
 
     private bool TryCapture(ReadOnlySpan<byte> line)
@@ -139,9 +225,9 @@ internal sealed class LogLineParser
             reader.Read();
             if (child is not null)
             {
-                foreach (var field in child.Fields)
+                foreach (var (field, rank) in child.Fields)
                 {
-                    slots[(int)field] = Capture(ref reader);
+                    Take(field, Capture(ref reader, rank));
                 }
 
                 if (child.Children.Count > 0 && reader.TokenType == JsonTokenType.StartObject)
@@ -152,6 +238,16 @@ internal sealed class LogLineParser
             }
 
             reader.Skip();
+        }
+    }
+
+    // Of equal keys the last counts, of alternatives the best that has a value.
+    private void Take(LogField field, in Slot captured)
+    {
+        ref var slot = ref slots[(int)field];
+        if (captured.IsBlank ? slot.Kind == SlotKind.Missing || captured.Rank == slot.Rank : slot.IsBlank || captured.Rank <= slot.Rank)
+        {
+            slot = captured;
         }
     }
 
@@ -168,18 +264,18 @@ internal sealed class LogLineParser
         return null;
     }
 
-    private Slot Capture(ref Utf8JsonReader reader)
+    private Slot Capture(ref Utf8JsonReader reader, byte rank)
     {
         switch (reader.TokenType)
         {
             case JsonTokenType.Null:
-                return default;
+                return new Slot(SlotKind.Missing, 0, 0, false, rank);
             case JsonTokenType.Number:
-                return new Slot(SlotKind.Number, (int)reader.TokenStartIndex, reader.ValueSpan.Length, false);
+                return new Slot(SlotKind.Number, (int)reader.TokenStartIndex, reader.ValueSpan.Length, false, rank);
             case JsonTokenType.True or JsonTokenType.False:
-                return new Slot(SlotKind.Word, (int)reader.TokenStartIndex, reader.ValueSpan.Length, false);
+                return new Slot(SlotKind.Word, (int)reader.TokenStartIndex, reader.ValueSpan.Length, false, rank);
             case JsonTokenType.String when !reader.ValueIsEscaped:
-                return new Slot(SlotKind.Text, (int)reader.TokenStartIndex + 1, reader.ValueSpan.Length, false);
+                return new Slot(SlotKind.Text, (int)reader.TokenStartIndex + 1, reader.ValueSpan.Length, false, rank);
             case JsonTokenType.String:
                 if (unescapedLength + reader.ValueSpan.Length > unescaped.Length)
                 {
@@ -188,9 +284,9 @@ internal sealed class LogLineParser
 
                 var start = unescapedLength;
                 unescapedLength += reader.CopyString(unescaped.AsSpan(start));
-                return new Slot(SlotKind.Text, start, unescapedLength - start, true);
+                return new Slot(SlotKind.Text, start, unescapedLength - start, true, rank);
             default:
-                return new Slot(SlotKind.Container, 0, 0, false);
+                return new Slot(SlotKind.Container, 0, 0, false, rank);
         }
     }
 
@@ -201,18 +297,7 @@ internal sealed class LogLineParser
     }
 
     private ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> line, LogField field) =>
-        slots[(int)field].Kind is SlotKind.Text or SlotKind.Number ? TextOf(line, field) : default;
-
-    private bool TryReadTimestamp(ReadOnlySpan<byte> line, out DateTimeOffset moment)
-    {
-        moment = default;
-        return slots[(int)LogField.Timestamp].Kind switch
-        {
-            SlotKind.Number => LogTimestamp.TryParseUnix(TextOf(line, LogField.Timestamp), out moment),
-            SlotKind.Text => LogTimestamp.TryParse(TextOf(line, LogField.Timestamp), settings.TimeZone, out moment),
-            _ => false,
-        };
-    }
+        slots[(int)field].Kind is SlotKind.Text or SlotKind.Number or SlotKind.Word ? TextOf(line, field) : default;
 
     /// <summary>A number, or a text that holds one; an empty text or a dash is how a proxy writes that it has none.</summary>
     private NumberResult ReadNumber(ReadOnlySpan<byte> line, LogField field, out double value)
@@ -251,5 +336,10 @@ internal sealed class LogLineParser
         ? RequestOutcome.Error
         : status.OutcomeOf(TextOf(line, LogField.Status));
 
-    private readonly record struct Slot(SlotKind Kind, int Start, int Length, bool IsUnescaped);
+    private readonly record struct RequestTimes(DateTimeOffset End, double? DurationSeconds, double? TtftSeconds);
+
+    private readonly record struct Slot(SlotKind Kind, int Start, int Length, bool IsUnescaped, byte Rank)
+    {
+        public bool IsBlank => Kind == SlotKind.Missing || (Kind == SlotKind.Text && Length == 0);
+    }
 }

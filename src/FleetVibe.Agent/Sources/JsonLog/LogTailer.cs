@@ -1,23 +1,31 @@
 namespace FleetVibe.Agent.Sources.JsonLog;
 
+/// <summary>Looks at the logs of one source. All I/O is done by <see cref="Poll"/>, which blocks: it belongs on a pool thread,
+/// one call at a time. Disposing may come from another thread and waits for it.</summary>
+internal interface ILogTailer : IDisposable
+{
+    /// <summary>Looks once: follows rotations and reads what is new, up to the size of a batch.</summary>
+    LogBatch Poll();
+}
+
 /// <summary>
 /// Follows one log through every kind of rotation, and brings each whole line exactly once for every way in which the work
-/// may be cut into pieces by restarts from a checkpoint. All I/O is done by <see cref="Poll"/>, which blocks: it belongs on
-/// a pool thread, one call at a time. <see cref="Dispose"/> may come from another thread and waits for it.
+/// may be cut into pieces by restarts from a checkpoint.
 /// </summary>
 /// <param name="settings">The source.</param>
 /// <param name="time">Measures how long a rotated file has been quiet.</param>
 /// <param name="checkpoint">Where to go on; null where the log was never seen before.</param>
 /// <param name="atEnd">Without a checkpoint: begin at the end, whatever the settings say.</param>
-internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider time, byte[]? checkpoint, bool atEnd) : IDisposable
+/// <param name="group">The logs that this one is followed with; null where it is alone.</param>
+internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProvider time, byte[]? checkpoint, bool atEnd, LogGroup? group = null) : ILogTailer
 {
     private const string NotThere = "does not exist; check `path`, or wait until the service writes its first line";
     private const string NotReadable =
         "may not be read; give the agent's user the right to enter its folder and to read it, in the rotation's `create` mode too";
 
     private readonly Lock gate = new();
-    private readonly LineReader reader = new(new LogLineParser(settings), settings.MaxLineBytes);
-    private readonly LogDirectory directory = new(settings.Path);
+    private readonly LineReader reader = group?.Reader ?? new LineReader(settings);
+    private readonly LogDirectory directory = new(settings.Path, group?.IsOtherLog);
     private readonly List<TailedFile> draining = [];
     private KnownFiles known = new([]);
     private TailedFile? current;
@@ -27,9 +35,15 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
     private bool isRestored;
     private bool isDisposed;
     private bool isChanged;
+    private bool isThere;
+
+    /// <summary>Compressed files changed by then were read, or were there before.</summary>
+    private long archivesUntil = long.MinValue;
     private byte[]? lastCheckpoint = checkpoint;
 
-    /// <summary>Looks at the log once: follows rotations and reads what is new, up to the size of a batch.</summary>
+    /// <summary>Nothing stands at its path, and nothing of it is left to be read.</summary>
+    public bool IsGone => !isThere && draining.Count == 0;
+
     public LogBatch Poll()
     {
         lock (gate)
@@ -37,18 +51,56 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
             ObjectDisposedException.ThrowIf(isDisposed, this);
             var started = time.GetTimestamp();
             var batch = new LogBatch();
-            isRestored = isRestored || TryRestore(batch);
-            if (isRestored)
-            {
-                FollowPath(batch);
-                Held().ForEach(file => Read(file, batch));
-                CloseQuietFiles(batch);
-                TakeCheckpoint(batch);
-            }
-
+            PollInto(batch);
+            batch.Checkpoint = TakeCheckpoint();
             batch.Duration = time.GetElapsedTime(started);
             return batch;
         }
+    }
+
+    /// <summary>One look for a group, which locks and takes the checkpoint.</summary>
+    public void PollInto(LogBatch batch)
+    {
+        reader.Now = time.GetUtcNow();
+        isRestored = isRestored || TryRestore(batch);
+        if (isRestored)
+        {
+            FollowPath(batch);
+            Held().ForEach(file => Read(file, batch));
+            CloseQuietFiles(batch);
+        }
+    }
+
+    /// <returns>Null where nothing changed.</returns>
+    public byte[]? TakeCheckpoint()
+    {
+        if (!isBegun || !isChanged)
+        {
+            return null;
+        }
+
+        isChanged = false;
+        SettleArchives();
+        var bytes = new LogCheckpoint(
+            [.. Held().Select(file => file.Position)],
+            [.. known.Entries.Select(entry => new LogCheckpoint.KnownFile(entry.Inode, entry.Head.Length, entry.Head.Hash))])
+        {
+            ArchivesUntil = archivesUntil,
+        }.ToBytes();
+        if (lastCheckpoint is not null && bytes.AsSpan().SequenceEqual(lastCheckpoint))
+        {
+            return null;
+        }
+
+        lastCheckpoint = bytes;
+        return bytes;
+    }
+
+    /// <summary>Whether a file is held or was read by this tailer, under whatever name it stands now.</summary>
+    public bool Knows(TailedFile file)
+    {
+        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
+        return Held().Exists(held => held.Id == file.Id) || known.ContainsFile(file.Id.Inode, file.ReadHead(buffer));
     }
 
     public void Dispose()
@@ -64,71 +116,10 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
 
     private List<TailedFile> Held() => current is null ? [.. draining] : [.. draining, current];
 
-    /// <summary>Finds the files of the checkpoint again, wherever a rotation took them.</summary>
-    /// <returns>
-    /// False where it is too early to tell: the log cannot be opened, or neither it nor any of its files is there, as before
-    /// a volume is mounted. To begin anew then would count the whole log twice once it can be read.
-    /// </returns>
-    private bool TryRestore(LogBatch batch)
-    {
-        if (lastCheckpoint is null)
-        {
-            return true;
-        }
-
-        if (!LogCheckpoint.TryParse(lastCheckpoint, out var stored))
-        {
-            batch.Notes.Add($"{settings.Path}: the stored position cannot be read; going on at the end of the log");
-            atEnd = true;
-            return true;
-        }
-
-        var isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
-        if (error == ErrorClass.Permission || (isThere && present.IsRegular && !RotationSearch.CanOpen(settings.Path)))
-        {
-            Fail(batch, ErrorClass.Permission, NotReadable);
-            return false;
-        }
-
-        var found = new List<TailedFile>();
-        foreach (var wanted in stored.Files)
-        {
-            if (RotationSearch.Find(wanted, settings.Path, directory, found) is { } file)
-            {
-                found.Add(file);
-            }
-            else if (isThere)
-            {
-                batch.Notes.Add($"{settings.Path}: a file that was read up to byte {wanted.Offset} is gone; what was written to it after that is lost");
-            }
-        }
-
-        if (!isThere && found.Count == 0 && stored.Files.Count > 0 && directory.RotatedFiles().Count == 0)
-        {
-            Fail(batch, ErrorClass.FileMissing, NotThere);
-            return false;
-        }
-
-        isBegun = true;
-        isChanged = true;
-        known = new KnownFiles(stored.Known.Select(file => new KnownFiles.Entry(file.Inode, new HeadFingerprint(file.HeadLength, file.HeadHash))));
-
-        // Whether they were found or not, and whatever copies of them lie about: they must not be read again from the first byte.
-        foreach (var wanted in stored.Files.Where(wanted => wanted.Head.IdentifiesContent))
-        {
-            known.Add(wanted.Inode, wanted.Head);
-        }
-
-        current = found.Find(file => isThere && file.Id == present.Id);
-        found.Where(file => file != current).ToList().ForEach(Drain);
-        DrainUnseen(batch);
-        return true;
-    }
-
     /// <summary>Compares the log's path with the file that is held, and changes over where another stands there.</summary>
     private void FollowPath(LogBatch batch)
     {
-        var isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
+        isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
         if (isThere && present.Id == current?.Id)
         {
             return;
@@ -194,14 +185,18 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
             return;
         }
 
-        if (atEnd || settings.StartAt == StartAt.End)
+        if (group?.LookedAt is null && (atEnd || settings.StartAt == StartAt.End))
         {
             MoveToLastLine(file);
         }
 
         current = file;
         isBegun = true;
-        RotationSearch.Remember(directory, known, Held());
+        RememberRotated();
+        if (group?.LookedAt is not null)
+        {
+            DrainUnseen(batch);
+        }
     }
 
     private void FollowWithoutFile(LogBatch batch)
@@ -215,12 +210,12 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
 
         isBegun = true;
         isChanged = true;
-        RotationSearch.Remember(directory, known, Held());
+        RememberRotated();
     }
 
     private void DrainUnseen(LogBatch batch)
     {
-        foreach (var unseen in RotationSearch.FindUnseen(directory, known, Held()))
+        foreach (var unseen in RotationSearch.FindUnseen(directory, known, archivesUntil, Held()))
         {
             batch.Notes.Add($"{settings.Path}: was rotated more than once between two looks; a further rotated file is read from its start");
             Drain(unseen);
@@ -231,9 +226,9 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
     private void MoveToLastLine(TailedFile file)
     {
         file.CheckHead();
-        var end = NativeFile.Stat(file.Handle).Size;
+        var end = file.Stat().Size;
         var tail = new byte[Math.Min(end, settings.MaxLineBytes + 1L)];
-        var read = RandomAccess.Read(file.Handle, tail, end - tail.Length);
+        var read = file.Read(tail, end - tail.Length);
         var newline = tail.AsSpan(0, read).LastIndexOf((byte)'\n');
         file.Offset = newline < 0 && tail.Length == end ? 0 : end - tail.Length + newline + 1;
         file.SkipToNewline = newline < 0 && tail.Length < end;
@@ -250,7 +245,7 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
     {
         try
         {
-            var stat = NativeFile.Stat(file.Handle);
+            var stat = file.Stat();
             if (batch.IsFull || file.ReadToEnd == (stat.Size, stat.Modified))
             {
                 return;
@@ -267,7 +262,7 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
                     return;
                 }
 
-                stat = NativeFile.Stat(file.Handle);
+                stat = file.Stat();
                 isWhole = reader.TryReadInto(file, batch);
             }
 
@@ -286,7 +281,7 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
     /// <returns>False where it is held no more.</returns>
     private bool TryRecoverFromCut(TailedFile file, LogBatch batch)
     {
-        var before = Position(file);
+        var before = file.Position;
         var copy = RotationSearch.FindCopy(before, directory, Held());
         if (copy is not null)
         {
@@ -297,7 +292,7 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
             ? $"{settings.Path}: truncated at byte {before.Offset} or after; what was not read by then is lost"
             : $"{settings.Path}: truncated; the rest is read from its copy");
         known.Add(before.Inode, before.Head);
-        RotationSearch.Remember(directory, known, Held());
+        RotationSearch.Remember(directory, known, archivesUntil, Held());
         file.Restart();
 
         // A rotated file may have been overwritten with a copy of what is read elsewhere.
@@ -315,12 +310,12 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
     {
         foreach (var file in draining.ToList())
         {
-            if (file.ReadToEnd is not { } end || time.GetElapsedTime(file.ChangedAt) < settings.RotateWait)
+            if (file.ReadToEnd is null || time.GetElapsedTime(file.ChangedAt) < settings.RotateWait)
             {
                 continue;
             }
 
-            if (end.Size > file.Offset || file.SkipToNewline)
+            if (file.IsUnfinished)
             {
                 batch.Skipped.Count(SkipReason.Unfinished);
             }
@@ -332,30 +327,13 @@ internal sealed class LogTailer(JsonLogSourceSettings settings, TimeProvider tim
         }
     }
 
-    private void TakeCheckpoint(LogBatch batch)
-    {
-        if (!isBegun || !isChanged)
-        {
-            return;
-        }
-
-        isChanged = false;
-        var bytes = new LogCheckpoint(
-            [.. Held().Select(Position)],
-            [.. known.Entries.Select(entry => new LogCheckpoint.KnownFile(entry.Inode, entry.Head.Length, entry.Head.Hash))]).ToBytes();
-        if (lastCheckpoint is null || !bytes.AsSpan().SequenceEqual(lastCheckpoint))
-        {
-            batch.Checkpoint = bytes;
-            lastCheckpoint = bytes;
-        }
-    }
-
-    private static LogCheckpoint.FilePosition Position(TailedFile file) =>
-        new(file.Id.Device, file.Id.Inode, file.Head.Length, file.Head.Hash, file.Offset, file.SkipToNewline);
-
     private void Fail(LogBatch batch, ErrorClass error, string what)
     {
-        batch.Error = error;
-        batch.ErrorText = $"{settings.Path}: {what}";
+        // One of many logs may go as it came.
+        if (group is null || error != ErrorClass.FileMissing)
+        {
+            batch.Error = error;
+            batch.ErrorText = $"{settings.Path}: {what}";
+        }
     }
 }

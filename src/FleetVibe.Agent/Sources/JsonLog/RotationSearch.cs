@@ -29,27 +29,21 @@ internal static class RotationSearch
         return file is not null;
     }
 
-    /// <summary>A rotated file that begins like the wanted one and goes on beyond its offset: what copytruncate leaves behind.</summary>
-    public static TailedFile? FindCopy(LogCheckpoint.FilePosition wanted, LogDirectory directory, IReadOnlyCollection<TailedFile> held)
-    {
-        return wanted.Head.IdentifiesContent ? FirstFit(directory.RotatedFiles().OrderByDescending(file => file.Stat.Size), wanted, held) : null;
-    }
+    /// <summary>A rotated file that begins like the wanted one and goes on beyond its offset: what copytruncate leaves behind, or a compression.</summary>
+    public static TailedFile? FindCopy(LogCheckpoint.FilePosition wanted, LogDirectory directory, IReadOnlyCollection<TailedFile> held) =>
+        wanted.Head.IdentifiesContent
+            ? FirstFit(directory.RotatedFiles().OrderByDescending(file => file.Stat.Size).Concat(directory.Archives(long.MinValue).AsEnumerable().Reverse()), wanted, held)
+            : null;
 
     /// <summary>
     /// Rotated files that were never seen at the log's own path: it was rotated twice between two looks, or while nobody
     /// looked. All others are remembered, in the same pass, so that no rotation can slip in between.
     /// </summary>
-    public static List<TailedFile> FindUnseen(LogDirectory directory, KnownFiles known, IReadOnlyCollection<TailedFile> held)
+    public static List<TailedFile> FindUnseen(LogDirectory directory, KnownFiles known, long archivesAfter, IReadOnlyCollection<TailedFile> held)
     {
         var unseen = new List<TailedFile>();
-        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
-        foreach (var candidate in directory.RotatedFiles())
+        foreach (var file in Open(directory, archivesAfter, held))
         {
-            if (IsHeld(candidate.Stat.Id, held) || TryOpen(candidate.Path) is not { } file)
-            {
-                continue;
-            }
-
             if (IsUnseen(file, known, [.. held, .. unseen]))
             {
                 file.CheckHead();
@@ -59,7 +53,7 @@ internal static class RotationSearch
 
             using (file)
             {
-                known.Add(file.Id.Inode, HeadFingerprint.Of(HeadFingerprint.ReadHead(file.Handle, buffer)));
+                Remember(file, known);
             }
         }
 
@@ -70,24 +64,36 @@ internal static class RotationSearch
     public static bool IsUnseen(TailedFile file, KnownFiles known, IReadOnlyCollection<TailedFile> held)
     {
         Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
-        var head = HeadFingerprint.ReadHead(file.Handle, buffer);
-        return !head.IsEmpty && !IsCompressed(head) && !known.Contains(file.Id.Inode, head) && !IsCopyOf(held, head);
+        var head = file.ReadHead(buffer);
+        return !head.IsEmpty && !IsUnreadable(head) && !known.Contains(file.Id.Inode, head, file.IsCompressed) && !IsCopyOf(held, head, file.IsCompressed);
     }
 
     /// <summary>Remembers every rotated file that is there now and is not held.</summary>
-    public static void Remember(LogDirectory directory, KnownFiles known, IReadOnlyCollection<TailedFile> held)
+    /// <param name="changedBy">Only those that were last changed by then, in nanoseconds of the unix epoch.</param>
+    public static void Remember(LogDirectory directory, KnownFiles known, long archivesAfter, IReadOnlyCollection<TailedFile> held, long changedBy = long.MaxValue)
     {
-        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
-        foreach (var candidate in directory.RotatedFiles())
+        foreach (var file in Open(directory, archivesAfter, held))
         {
-            if (!IsHeld(candidate.Stat.Id, held) && TryOpen(candidate.Path) is { } file)
+            using (file)
             {
-                using (file)
+                if (file.Stat().Modified <= changedBy)
                 {
-                    known.Add(file.Id.Inode, HeadFingerprint.Of(HeadFingerprint.ReadHead(file.Handle, buffer)));
+                    Remember(file, known);
                 }
             }
         }
+    }
+
+    private static IEnumerable<TailedFile> Open(LogDirectory directory, long archivesAfter, IReadOnlyCollection<TailedFile> held) =>
+        directory.RotatedFiles().Concat(directory.Archives(archivesAfter))
+            .Where(candidate => !IsHeld(candidate.Stat.Id, held))
+            .Select(candidate => TryOpen(candidate.Path))
+            .OfType<TailedFile>();
+
+    private static void Remember(TailedFile file, KnownFiles known)
+    {
+        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
+        known.Add(file.Id.Inode, HeadFingerprint.Of(file.ReadHead(buffer)));
     }
 
     private static TailedFile? FirstFit(IEnumerable<LogDirectory.Neighbour> candidates, LogCheckpoint.FilePosition wanted, IReadOnlyCollection<TailedFile> held) =>
@@ -101,14 +107,13 @@ internal static class RotationSearch
         }
 
         file.Head = wanted.Head;
-        if (IsHeld(file.Id, held) || NativeFile.Stat(file.Handle).Size < wanted.Offset || !file.CheckHead())
+        if (IsHeld(file.Id, held) || file.IsShorterThan(wanted.Offset) || !file.CheckHead())
         {
             file.Dispose();
             return null;
         }
 
-        file.Offset = wanted.Offset;
-        file.SkipToNewline = wanted.SkipToNewline;
+        file.GoOnAt(wanted);
         return file;
     }
 
@@ -126,11 +131,11 @@ internal static class RotationSearch
 
     private static bool IsHeld(FileId id, IReadOnlyCollection<TailedFile> held) => held.Any(file => file.Id == id);
 
-    private static bool IsCopyOf(IReadOnlyCollection<TailedFile> files, ReadOnlySpan<byte> head)
+    private static bool IsCopyOf(IReadOnlyCollection<TailedFile> files, ReadOnlySpan<byte> head, bool isCompressed)
     {
         foreach (var file in files)
         {
-            if (file.Head.IdentifiesContent && file.Head.Matches(head))
+            if ((file.Head.IdentifiesContent || (isCompressed && file.Head.Length == head.Length)) && file.Head.Matches(head))
             {
                 return true;
             }
@@ -139,8 +144,7 @@ internal static class RotationSearch
         return false;
     }
 
-    /// <summary>gzip, zstd, xz and bzip2; told by content, for a name may lie.</summary>
-    private static bool IsCompressed(ReadOnlySpan<byte> head) =>
-        head.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]) || head.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD])
-        || head.StartsWith((ReadOnlySpan<byte>)[0xFD, 0x37, 0x7A, 0x58]) || head.StartsWith("BZh"u8);
+    /// <summary>zstd, xz and bzip2; told by content, for a name may lie.</summary>
+    private static bool IsUnreadable(ReadOnlySpan<byte> head) =>
+        head.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD]) || head.StartsWith((ReadOnlySpan<byte>)[0xFD, 0x37, 0x7A, 0x58]) || head.StartsWith("BZh"u8);
 }

@@ -6,7 +6,7 @@ internal enum SkipReason
     /// <summary>Not one whole JSON object on one line; a literal NaN or Infinity is no JSON.</summary>
     NotJson,
 
-    /// <summary>No timestamp, or one in no known form.</summary>
+    /// <summary>No timestamp, or one in none of <see cref="LogTimestamp.KnownForms"/>.</summary>
     BadTimestamp,
 
     /// <summary>Negative, not finite or no number.</summary>
@@ -27,8 +27,11 @@ internal enum SkipReason
     /// <summary>A run of NULs that a writer left behind after its file was truncated.</summary>
     NulRun,
 
-    /// <summary>The last line of a file that was rotated away was never finished.</summary>
+    /// <summary>The last line of a file that was rotated away was never finished, or the pieces of a line stand too far apart.</summary>
     Unfinished,
+
+    /// <summary>Not in the configured container runtime's envelope.</summary>
+    NoEnvelope,
 }
 
 /// <summary>How often each reason occurred. Not thread safe.</summary>
@@ -60,6 +63,26 @@ internal sealed class SkipCounts
             .OrderByDescending(reason => this[reason])
             .Select(reason => $"{this[reason]} {NameOf(reason)}"));
 
+    /// <summary>What a reason means for a log of some settings.</summary>
+    internal static string Explain(SkipReason reason, JsonLogSourceSettings settings)
+    {
+        var fields = settings.AllFields;
+        return $"{NameOf(reason)}: " + reason switch
+        {
+            SkipReason.NotJson => "not one whole JSON object",
+            SkipReason.BadTimestamp => $"no `{fields.Timestamp}`, or in none of the known forms: {LogTimestamp.KnownForms}",
+            SkipReason.BadDuration => $"`{Named(fields.Duration, fields.Start)}` gives a duration that is negative, not finite or no number",
+            SkipReason.BadTtft => "the time to first token is negative, not finite or no number",
+            SkipReason.BadTokens => "a token count is negative, not finite or no number",
+            SkipReason.ModelMissing => "no model",
+            SkipReason.Oversize => $"longer than {settings.MaxLineBytes} bytes",
+            SkipReason.NulRun => "a run of NULs, as a writer leaves behind whose file was truncated",
+            SkipReason.Unfinished => "never finished",
+            SkipReason.NoEnvelope => $"not in the envelope that is configured ({settings.Envelope})",
+            _ => throw new ArgumentOutOfRangeException(nameof(reason)),
+        };
+    }
+
     internal static string NameOf(SkipReason reason) => reason switch
     {
         SkipReason.NotJson => "not_json",
@@ -71,6 +94,9 @@ internal sealed class SkipCounts
         SkipReason.Oversize => "oversize",
         SkipReason.NulRun => "nul_run",
         SkipReason.Unfinished => "unfinished",
+        SkipReason.NoEnvelope => "no_envelope",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
+
+    private static string? Named(string? first, string? second) => string.IsNullOrEmpty(first) ? second : first;
 }

@@ -1,13 +1,27 @@
+using FleetVibe.Agent.Sources.JsonLog.Envelopes;
 using Microsoft.Win32.SafeHandles;
 
 namespace FleetVibe.Agent.Sources.JsonLog;
 
-/// <summary>A log file that is held open, and how far it was consumed. Not thread safe.</summary>
-internal sealed class TailedFile(SafeFileHandle handle, FileId id) : IDisposable
+/// <summary>A log file that is held open, and how far it was consumed. Offsets are those of its content, which may be compressed. Not thread safe.</summary>
+internal sealed class TailedFile : IDisposable
 {
-    public SafeFileHandle Handle { get; } = handle;
+    private readonly SafeFileHandle handle;
+    private readonly GzipContent? compressed;
+    private LineAssembler? lines;
+    private long countedUpTo;
 
-    public FileId Id { get; } = id;
+    private TailedFile(SafeFileHandle handle)
+    {
+        this.handle = handle;
+        Id = NativeFile.Stat(handle).Id;
+        Span<byte> start = stackalloc byte[2];
+        compressed = RandomAccess.Read(handle, start, 0) == start.Length && GzipContent.IsGzip(start) ? new GzipContent(handle) : null;
+    }
+
+    public FileId Id { get; }
+
+    public bool IsCompressed => compressed is not null;
 
     public HeadFingerprint Head { get; set; }
 
@@ -17,19 +31,38 @@ internal sealed class TailedFile(SafeFileHandle handle, FileId id) : IDisposable
     /// <summary>The rest of the present line is too long and is skipped.</summary>
     public bool SkipToNewline { get; set; }
 
+    /// <summary>Behind the last whole line is something more.</summary>
+    public bool IsEndOpen { get; set; }
+
     /// <summary>Size and time of the file when it was last read to its end; null before that.</summary>
     public (long Size, long Modified)? ReadToEnd { get; set; }
 
     /// <summary>Timestamp of the clock at which the file was last seen to change.</summary>
     public long ChangedAt { get; set; }
 
+    /// <summary>A line that was begun will not be finished, where nothing more comes.</summary>
+    public bool IsUnfinished => IsEndOpen || SkipToNewline || lines?.WaitingFrom is not null || compressed is { IsCut: true };
+
+    /// <summary>Where a later start goes on: everything before was counted, and what waits for its rest is read again.</summary>
+    public LogCheckpoint.FilePosition Position
+    {
+        get
+        {
+            var counted = Math.Max(Offset, countedUpTo);
+            var resume = lines?.WaitingFrom ?? Offset;
+            return new(Id.Device, Id.Inode, Head.Length, Head.Hash, counted, SkipToNewline && resume == counted, resume == counted ? null : resume);
+        }
+    }
+
     /// <summary>Opens for reading beside any writer, and without standing in the way of a rotation.</summary>
+    /// <exception cref="UnauthorizedAccessException">This process may not read the file.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be opened.</exception>
     public static TailedFile Open(string path)
     {
         var handle = NativeFile.OpenForReading(path);
         try
         {
-            return new TailedFile(handle, NativeFile.Stat(handle).Id);
+            return new TailedFile(handle);
         }
         catch
         {
@@ -38,11 +71,65 @@ internal sealed class TailedFile(SafeFileHandle handle, FileId id) : IDisposable
         }
     }
 
+    public FileStat Stat() => NativeFile.Stat(handle);
+
+    /// <summary>Whether it was cut; what is compressed is never cut.</summary>
+    public bool IsShorterThan(long length) => compressed is null && Stat().Size < length;
+
+    public void GoOnAt(LogCheckpoint.FilePosition position)
+    {
+        Offset = position.Resume ?? position.Offset;
+        countedUpTo = position.Offset;
+        SkipToNewline = position.SkipToNewline;
+    }
+
+    /// <summary>Whether a line that begins there was not counted before.</summary>
+    public bool IsCounted(long start) => start >= countedUpTo;
+
+    public LineAssembler LinesOf(int maxLineBytes) => lines ??= new LineAssembler(maxLineBytes);
+
+    /// <summary>Fills the buffer as far as the content goes.</summary>
+    /// <exception cref="IOException">Reading failed.</exception>
+    public int Read(Span<byte> buffer, long offset)
+    {
+        if (compressed is not null)
+        {
+            return compressed.Read(buffer, offset);
+        }
+
+        var filled = 0;
+        while (filled < buffer.Length)
+        {
+            var read = RandomAccess.Read(handle, buffer[filled..], offset + filled);
+            if (read == 0)
+            {
+                break;
+            }
+
+            filled += read;
+        }
+
+        return filled;
+    }
+
+    /// <summary>The first bytes of the content, as far as the buffer goes; nothing of an archive that is not yet whole enough to be told from others.</summary>
+    public ReadOnlySpan<byte> ReadHead(Span<byte> buffer)
+    {
+        var read = Read(buffer, 0);
+        return compressed is null || read == buffer.Length || compressed.EndsAt(read) ? buffer[..read] : default;
+    }
+
     /// <summary>Whether the file still begins as it did. Where it does, its head is then known as far as it goes.</summary>
     public bool CheckHead()
     {
+        // What is compressed does not change, and to look at its beginning is to begin anew.
+        if (compressed is not null && Head.Length > 0 && Offset > 0)
+        {
+            return true;
+        }
+
         Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
-        var head = HeadFingerprint.ReadHead(Handle, Head.Length == HeadFingerprint.MaxLength ? buffer[..Head.Length] : buffer);
+        var head = ReadHead(Head.Length == HeadFingerprint.MaxLength ? buffer[..Head.Length] : buffer);
         if (!Head.Matches(head))
         {
             return false;
@@ -60,10 +147,16 @@ internal sealed class TailedFile(SafeFileHandle handle, FileId id) : IDisposable
     public void Restart()
     {
         Head = default;
-        Offset = 0;
+        Offset = countedUpTo = 0;
         SkipToNewline = false;
+        IsEndOpen = false;
         ReadToEnd = null;
+        lines = null;
     }
 
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        compressed?.Dispose();
+        handle.Dispose();
+    }
 }

@@ -1,70 +1,159 @@
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.JsonLog.Envelopes;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 
 namespace FleetVibe.Agent.Sources.Reading;
 
-/// <summary>A finished request and its line, from 1.</summary>
+/// <summary>A finished request and the line on which it ends, from 1.</summary>
 public sealed record LoggedRequest(int Line, RequestObservation Request);
 
-/// <summary>What a request log holds.</summary>
-/// <param name="WithoutModel">Requests whose line names no model: their source must name it.</param>
-public sealed record RequestLogLook(IReadOnlyList<LoggedRequest> Requests, IReadOnlyList<LineLeftOut> Skipped, int WithoutModel);
+/// <summary>Statistics of engines and their line, from 1.</summary>
+public sealed record LoggedGauges(int Line, ModelGauges Gauges);
 
-/// <summary>Reads a request log as the source <c>json_log</c> does with the field names that it has by itself.</summary>
+/// <summary>What a log holds.</summary>
+/// <param name="Format">How it was read: a name of <see cref="LogFormats.All"/>.</param>
+/// <param name="WithoutModel">Requests whose line names no model: their source must name it.</param>
+public sealed record RequestLogLook(string Format, IReadOnlyList<LoggedRequest> Requests, IReadOnlyList<LineLeftOut> Skipped, int WithoutModel)
+{
+    public IReadOnlyList<LoggedGauges> Gauges { get; init; } = [];
+
+    /// <summary>Lines in the envelope of a container runtime.</summary>
+    public int Enveloped { get; init; }
+
+    /// <summary>Lines that are no requests by their format, such as start messages.</summary>
+    public int Others { get; init; }
+
+    /// <summary>What was read, and what was not for a reason.</summary>
+    public int Read => Requests.Count + Gauges.Count;
+}
+
+/// <summary>Reads a log as the source <c>json_log</c> does.</summary>
 public static class RequestLogReading
 {
     /// <summary>Stands for the model where a line names none.</summary>
     public const string ModelOfSource = "(model of the source)";
 
-    private static readonly JsonLogSourceSettings Settings = new() { Path = "" };
+    private const int BytesLookedAt = 256 * 1024;
 
-    public static RequestLogLook Read(ReadOnlySpan<byte> body)
+    // A line of these cannot be mistaken.
+    private static readonly string[] Marked = [LogFormats.VllmStats, LogFormats.Uvicorn, "tgi", "litellm"];
+
+    /// <summary>Reads with the field names that the format has by itself.</summary>
+    /// <param name="format">Null looks which one it is.</param>
+    /// <param name="readAt">The time of lines that have none.</param>
+    public static RequestLogLook Read(ReadOnlySpan<byte> body, string? format, DateTimeOffset readAt) =>
+        Read(body, new JsonLogSourceSettings { Path = "", Format = format ?? Guess(body[..Math.Min(body.Length, BytesLookedAt)], readAt) }, readAt);
+
+    private static string Guess(ReadOnlySpan<byte> head, DateTimeOffset readAt)
     {
-        var parser = new LogLineParser(Settings);
-        var named = new LogLineParser(Settings with { Model = ModelOfSource });
-        var requests = new List<LoggedRequest>();
-        var skipped = new List<LineLeftOut>();
+        var (best, most) = (LogFormats.Json, 0);
+        foreach (var format in Marked)
+        {
+            var read = Read(head, new JsonLogSourceSettings { Path = "", Format = format }, readAt).Read;
+            (best, most) = read > most ? (format, read) : (best, most);
+        }
+
+        return most == 0 && head.IndexOf("request_time"u8) >= 0 ? "nginx_json" : best;
+    }
+
+    /// <summary>Reads as a source is configured; one that names no model is said to lack it, and its lines are read all the same.</summary>
+    public static RequestLogLook Read(ReadOnlySpan<byte> body, JsonLogSourceSettings settings, DateTimeOffset readAt)
+    {
+        var read = new Reader(settings, readAt);
         var number = 0;
         foreach (var range in body.Split((byte)'\n'))
         {
-            number++;
-            var line = LineReader.Content(body[range]);
+            read.Take(body[range], ++number);
+        }
+
+        return read.Finish();
+    }
+
+    private sealed class Reader(JsonLogSourceSettings settings, DateTimeOffset readAt)
+    {
+        private readonly EnvelopeReader envelopes = new(settings.Envelope);
+        private readonly LineAssembler lines = new(settings.MaxLineBytes);
+        private readonly ILineFormat plain = LogFormats.CreateReader(settings);
+        private readonly ILineFormat named = LogFormats.CreateReader(settings.Model is null ? settings with { Model = ModelOfSource } : settings);
+        private readonly List<LoggedRequest> requests = [];
+        private readonly List<LoggedGauges> gauges = [];
+        private readonly List<LineLeftOut> skipped = [];
+        private int enveloped;
+        private int others;
+
+        public void Take(ReadOnlySpan<byte> line, int number)
+        {
+            line = LineReader.Content(line);
             if (line.IndexOfAnyExcept((byte)0) is > 0 and var hole)
             {
-                skipped.Add(new LineLeftOut(number, Explain(SkipReason.NulRun)));
+                Skip(number, SkipReason.NulRun);
                 line = line[hole..];
             }
 
             if (line.IsEmpty)
             {
-                continue;
+                return;
             }
 
-            var reason = SkipReason.Oversize;
-            if (line.Length <= Settings.MaxLineBytes
-                && (parser.TryParse(line, out var request, out reason) || (reason == SkipReason.ModelMissing && named.TryParse(line, out request, out reason))))
+            if (line.Length > settings.MaxLineBytes || !envelopes.TryRead(line, out var record))
             {
-                requests.Add(new LoggedRequest(number, request));
+                Skip(number, line.Length > settings.MaxLineBytes ? SkipReason.Oversize : SkipReason.NoEnvelope);
+                return;
             }
-            else
+
+            enveloped += record.Written is null && record.Stream == 0 ? 0 : 1;
+            switch (lines.Take(record, number, out var whole))
             {
-                skipped.Add(new LineLeftOut(number, Explain(reason)));
+                case Assembled.Whole when LineReader.Content(whole) is { IsEmpty: false } text:
+                    Add(text, new LineContext(record.Written, readAt, 0), number);
+                    break;
+                case Assembled.TooLong:
+                    Skip(number, SkipReason.Oversize);
+                    break;
             }
         }
 
-        return new RequestLogLook(requests, skipped, requests.Count(r => r.Request.Series.Model == ModelOfSource));
-    }
+        public RequestLogLook Finish()
+        {
+            if (lines.WaitingFrom is { } from)
+            {
+                Skip((int)from, SkipReason.Unfinished);
+            }
 
-    private static string Explain(SkipReason reason) => $"{SkipCounts.NameOf(reason)}: " + reason switch
-    {
-        SkipReason.NotJson => "not one whole JSON object",
-        SkipReason.BadTimestamp => $"no `{Settings.Fields.Timestamp}`, or in no form that is known",
-        SkipReason.BadDuration => $"`{Settings.Fields.Duration}` is negative, not finite or no number",
-        SkipReason.BadTtft => "the time to first token is negative, not finite or no number",
-        SkipReason.BadTokens => "a token count is negative, not finite or no number",
-        SkipReason.ModelMissing => "no model",
-        SkipReason.Oversize => $"longer than {Settings.MaxLineBytes} bytes",
-        SkipReason.NulRun => "a run of NULs, as a writer leaves behind whose file was truncated",
-        SkipReason.Unfinished => "never finished",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason)),
-    };
+            return new RequestLogLook(
+                settings.Format, requests, [.. skipped.OrderBy(line => line.Line)], requests.Count(r => r.Request.Series.Model == ModelOfSource) + gauges.Count(g => g.Gauges.Series.Model == ModelOfSource))
+            {
+                Gauges = gauges,
+                Enveloped = enveloped,
+                Others = others,
+            };
+        }
+
+        private void Add(ReadOnlySpan<byte> text, in LineContext context, int number)
+        {
+            var line = plain.Read(text, context);
+            if (line is { Verdict: LineVerdict.Skipped, Reason: SkipReason.ModelMissing })
+            {
+                line = named.Read(text, context);
+            }
+
+            switch (line.Verdict)
+            {
+                case LineVerdict.Request:
+                    requests.Add(new LoggedRequest(number, line.Request));
+                    break;
+                case LineVerdict.Gauges:
+                    gauges.Add(new LoggedGauges(number, line.Gauges!));
+                    break;
+                case LineVerdict.Other:
+                    others++;
+                    break;
+                default:
+                    Skip(number, line.Reason);
+                    break;
+            }
+        }
+
+        private void Skip(int number, SkipReason reason) => skipped.Add(new LineLeftOut(number, SkipCounts.Explain(reason, settings)));
+    }
 }

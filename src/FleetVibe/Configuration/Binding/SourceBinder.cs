@@ -59,7 +59,7 @@ internal static class SourceBinder
 
     private static SourceSettings? Bind(SectionValues section, string kind, SectionValues fields, Findings findings) => kind switch
     {
-        SourceSchema.JsonLog => JsonLog(section, fields),
+        SourceSchema.JsonLog => LogBinder.Bind(section, fields, findings) is { } log ? Named(log, section) : null,
         SourceSchema.Vllm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
         _ when SourceSchema.Engines.Contains(kind) => Engine(section, kind, findings),
         SourceSchema.VibeThinker => VibeThinker(section, findings),
@@ -103,40 +103,6 @@ internal static class SourceBinder
         }
 
         return problems.Count == 0 ? source : null;
-    }
-
-    private static JsonLogSourceSettings? JsonLog(SectionValues section, SectionValues fields)
-    {
-        if (section.Find<string>("path") is not { } path)
-        {
-            return null;
-        }
-
-        var source = new JsonLogSourceSettings
-        {
-            Path = path,
-            StartAt = section.Find<string>("start_at") == "beginning" ? StartAt.Beginning : StartAt.End,
-            TimeZone = section.Find<TimeZoneInfo>("timezone") ?? TimeZoneInfo.Utc,
-            ExternalClock = section.Find<string>("clock") == "external",
-            SuccessStatus = section.List<string>("success_status") is { Count: > 0 } statuses ? statuses : null,
-            Poll = section.Find<TimeSpan>("poll"),
-            MaxLineBytes = (int)section.Find<long>("max_line_bytes"),
-            RotateWait = section.Find<TimeSpan>("rotate_wait"),
-            Fields = new LogFields
-            {
-                Timestamp = fields.Find<string>("timestamp") ?? "",
-                Duration = fields.Find<string>("duration") ?? "",
-                DurationUnit = fields.Find<string>("duration_unit") ?? "",
-                Ttft = fields.Find<string>("ttft"),
-                Status = fields.Find<string>("status") ?? "",
-                InputTokens = fields.Find<string>("input_tokens") ?? "",
-                OutputTokens = fields.Find<string>("output_tokens") ?? "",
-                Model = fields.Find<string>("model") ?? "",
-                Task = fields.Find<string>("task") ?? "",
-                Variant = fields.Find<string>("variant"),
-            },
-        };
-        return Named(source, section);
     }
 
     private static VibeThinkerSourceSettings? VibeThinker(SectionValues section, Findings findings)
@@ -217,13 +183,6 @@ internal static class SourceBinder
             }
         }
 
-        var logs = bound.Where(b => b.Source is JsonLogSourceSettings).ToLookup(b => Path.GetFullPath(((JsonLogSourceSettings)b.Source).Path), StringComparer.Ordinal);
-        foreach (var twins in logs)
-        {
-            foreach (var (_, origin) in twins.Skip(1))
-            {
-                findings.Error(origin, $"{twins.Key} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out");
-            }
-        }
+        LogBinder.RequireDistinct(bound, findings);
     }
 }

@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 
 namespace FleetVibe.Configuration.Schema;
 
@@ -25,6 +26,7 @@ internal static class SourceSchema
     private static readonly string[] Log = [JsonLog];
     private static readonly string[] Nvidia = [NvidiaSmi, Nvml];
     private static readonly string[] Tools = [.. Nvidia, .. GpuTools.Kinds];
+    private static readonly string[] Envelopes = [.. Enum.GetNames<LogEnvelope>().Select(name => name.ToLowerInvariant())];
 
     public static SectionSpec Sources { get; } = new("sources", "One source of the agent: a log, a metrics page, or a GPU tool.")
     {
@@ -34,7 +36,11 @@ internal static class SourceSchema
             new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's.") { Required = true },
             .. Shared,
             .. OverHttp,
-            new KeySpec("path", new PathType("/var/log/vibethinker/requests.jsonl"), "The log: one JSON object a line. It need not exist yet.") { OnlyFor = Log, Required = true },
+            new KeySpec("path", new PathType("/var/log/vibethinker/requests.jsonl"), "The log. It need not exist yet. With * and ? every log that matches, now and later; what a rotation makes of them (.1, .gz) belongs to its log.") { OnlyFor = Log, Required = true },
+            new KeySpec("format", new ChoiceType("format of a log", LogFormats.Names, LogFormats.Names[1]), $"How its lines are written: {string.Join("; ", LogFormats.All.Select(f => $"{f.Name}: {f.Product}"))}.") { OnlyFor = Log, Default = LogFormats.Json },
+            new KeySpec("envelope", new ChoiceType("envelope", Envelopes, "cri"), "What a container runtime writes around each line: docker for its json-file, cri for containerd and CRI-O; auto looks at each line.") { OnlyFor = Log, Default = "auto" },
+            new KeySpec("only_paths", new ListType(new TextType("/v1/chat/completions")), "Paths, with *, of the requests that count. Of access logs only POSTs do.") { OnlyFor = Log, DefaultNote = "all" },
+            new KeySpec("variant_limit", new IntegerType(1, 1000, "50"), "Variants that the log's lines may name at a time; further ones count under other, and as other_variants of vibe_fleetvibe.") { OnlyFor = Log, Default = "16" },
             new KeySpec("start_at", new ChoiceType("place to start at", ["end", "beginning"], "beginning"), "Where a log that was never read before is begun.") { OnlyFor = Log, Default = "end" },
             new KeySpec("timezone", new TimeZoneType(), "Zone of timestamps that name none.") { OnlyFor = Log, Default = "UTC" },
             new KeySpec("clock", new ChoiceType("clock", ["node", "external"], "external"), "Whose clock wrote the timestamps: external ones are never corrected by this node's offset.") { OnlyFor = Log, Default = "node" },
@@ -81,20 +87,24 @@ internal static class SourceSchema
     public static string Among(IReadOnlyList<string> kinds) =>
         string.Join(", ", Engines.All(kinds.Contains) ? kinds.Except(Engines).Prepend("any engine") : kinds);
 
-    private static SectionSpec Fields => new("fields", "Names of the log's fields, of json_log only; a dot steps into an object.")
+    private static SectionSpec Fields => new("fields", "Names of the log's fields, of json_log only, where they differ from those of its format; a dot steps into an object, and or stands between alternatives, the best first.")
     {
         Keys =
         [
-            Field("timestamp", "@timestamp", "When the request ended.", "timestamp"),
-            Field("duration", "latency", "How long the request took.", "duration_ms"),
-            new KeySpec("duration_unit", new ChoiceType("unit", ["ms", "s", "us", "ns"], "s"), "Unit of the duration.") { Default = "ms" },
-            Field("ttft", "ttft_ms", "Time to first token in milliseconds.", null),
+            Field("timestamp", "@timestamp or time", "When the request ended.", "timestamp"),
+            Field("start", "started_at", "When the request began: gives the duration where the log has none, and with one the end.", "none"),
+            Field("duration", "latency", "How long the request took: a number, or a text with units of its own such as 1m15s.", "duration_ms"),
+            new KeySpec("duration_unit", new ChoiceType("unit", ["ms", "s", "us", "ns"], "s"), "Unit of a duration that names none.") { DefaultNote = "ms, or the format's" },
+            Field("ttft", "ttft_ms", "Time to first token in milliseconds.", "none"),
+            Field("first_token", "first_token_at", "When the first token came: gives the time to first token, with start.", "none"),
             Field("status", "result", "How it ended.", "status"),
             Field("input_tokens", "usage.prompt_tokens", "Tokens of the prompt.", "prompt_tokens"),
             Field("output_tokens", "usage.completion_tokens", "Tokens of the answer.", "completion_tokens"),
             Field("model", "model_name", "The model, where the source names none.", "model"),
             Field("task", "kind", "The task, where the source names none.", "task"),
-            Field("variant", "prompt_version", "The variant, where the source names none.", null),
+            Field("variant", "prompt_version", "The variant, where the source names none: prompt version, LoRA or A/B arm; variant_limit bounds how many.", "none"),
+            Field("method", "http.method", "The HTTP method, or the request line: with it only POSTs count.", "none"),
+            Field("path", "http.path", "The path of the request, or the request line, for only_paths.", "none"),
         ],
     };
 
@@ -127,8 +137,8 @@ internal static class SourceSchema
             "{ requests = \"stats.requests\" }"),
         "Where each figure stands in the summary, as a dotted path; behind a blank its kind where it is another, e.g. \"usage.last.input gauge\".") { DefaultNote = "each under its own name" };
 
-    private static KeySpec Field(string name, string sample, string doc, string? standard) =>
-        new(name, new TextType(sample), doc) { Default = standard, DefaultNote = standard is null ? "none" : null };
+    private static KeySpec Field(string name, string sample, string doc, string standard) =>
+        new(name, new TextType(sample), doc) { DefaultNote = $"{standard}, or the format's" };
 
     private static KeySpec ForAll(KeySpec key) => key with { OnlyFor = [] };
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Metrics.Exposition;
 using FleetVibe.Metrics.LineProtocol;
@@ -52,6 +53,23 @@ internal static class InputFormats
         },
     };
 
+    /// <summary>How the lines of a log are written; null stands for looking.</summary>
+    public static Option<string?> CreateLogOption() => new("--log-format")
+    {
+        Description = $"How the lines of a log are written ({Auto}, {string.Join(", ", LogFormats.Names)}). auto looks at each file.",
+        HelpName = "NAME",
+        CustomParser = result =>
+        {
+            var name = result.Tokens[0].Value.ToLowerInvariant();
+            if (name != Auto && !LogFormats.Names.Contains(name))
+            {
+                result.AddError($"--log-format: \"{result.Tokens[0].Value}\" is not known: valid are {Auto}, {string.Join(", ", LogFormats.Names)}");
+            }
+
+            return name == Auto ? null : name;
+        },
+    };
+
     /// <summary>What a body is; null where it is nothing of all that, or nothing of it can be read.</summary>
     /// <param name="mediaType">What its server calls it, where it has one.</param>
     public static InputFormat? Detect(ReadOnlySpan<byte> body, string? mediaType)
@@ -82,6 +100,11 @@ internal static class InputFormats
         if (text is [(byte)'"', ..] || lines.Any(l => l.StartsWith("# TYPE ", StringComparison.Ordinal) || l.StartsWith("# HELP ", StringComparison.Ordinal)))
         {
             return InputFormat.Prometheus;
+        }
+
+        if (RequestLogReading.Read(head, format: null, DateTimeOffset.UnixEpoch).Read > 0)
+        {
+            return InputFormat.JsonLog;
         }
 
         var reader = new ExpositionReader(head, null, ExpositionFormat.Text);

@@ -1,4 +1,5 @@
 using System.Text;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Metrics.Exposition;
 using FleetVibe.Metrics.Exposition.Strict;
@@ -16,13 +17,15 @@ internal static class InputReading
     /// <param name="wanted">Null looks at the body.</param>
     /// <param name="strict">A body that breaks a rule of its format fails.</param>
     /// <param name="at">When it was read.</param>
-    public static ParsedInput Read(string file, ReadOnlyMemory<byte> body, string? mediaType, InputFormat? wanted, bool strict, DateTimeOffset at) =>
-        (wanted ?? InputFormats.Detect(body.Span, mediaType)) switch
+    /// <param name="logFormat">How the lines of a log are written; null looks at the body.</param>
+    public static ParsedInput Read(
+        string file, ReadOnlyMemory<byte> body, string? mediaType, InputFormat? wanted, bool strict, DateTimeOffset at, string? logFormat = null) =>
+        (wanted ?? (logFormat is null ? null : (InputFormat?)InputFormat.JsonLog) ?? InputFormats.Detect(body.Span, mediaType)) switch
         {
             InputFormat.Prometheus => Exposition(file, body, ExpositionFormat.Text, strict, at),
             InputFormat.OpenMetrics => Exposition(file, body, ExpositionFormat.OpenMetrics, strict, at),
             InputFormat.LineProtocol => Lines(file, body.Span, strict),
-            InputFormat.JsonLog => Log(file, body, strict, at),
+            InputFormat.JsonLog => Log(file, body, logFormat, strict, at),
             InputFormat.NvidiaSmi => Gpus(file, body.Span, strict, at),
             _ => Unknown(file, body.Span),
         };
@@ -70,12 +73,12 @@ internal static class InputReading
         };
     }
 
-    private static ParsedInput Log(string file, ReadOnlyMemory<byte> body, bool strict, DateTimeOffset at)
+    private static ParsedInput Log(string file, ReadOnlyMemory<byte> body, string? format, bool strict, DateTimeOffset at)
     {
-        var log = RequestLogReading.Read(body.Span);
-        if (log.Requests.Count == 0 && PageReading.Look(body, at) is { Kind: not null } summary)
+        var log = RequestLogReading.Read(body.Span, format, at);
+        if (log.Read == 0 && PageReading.Look(body, at) is { Kind: not null } summary)
         {
-            return new ParsedInput(file, InputFormat.JsonLog) { Log = new RequestLogLook([], [], 0), Look = summary };
+            return new ParsedInput(file, InputFormat.JsonLog) { Log = log with { Skipped = [] }, Look = summary };
         }
 
         var skipped = Excerpts(body.Span, log.Skipped.Select(s => new SkippedInput(s.Line, null, s.Reason, "")));
@@ -83,9 +86,35 @@ internal static class InputReading
         {
             Log = log,
             Skipped = skipped,
-            Notes = log.WithoutModel > 0 ? [$"{log.WithoutModel} lines name no model: set model in the source"] : [],
-            Error = skipped.Count > 0 && (strict || log.Requests.Count == 0) ? First(skipped) : null,
+            Notes = NotesOf(log),
+            Error = skipped.Count > 0 && (strict || log.Read == 0) ? First(skipped) : null,
         };
+    }
+
+    private static List<string> NotesOf(RequestLogLook log)
+    {
+        var notes = new List<string>();
+        if (log.Format != LogFormats.Json)
+        {
+            notes.Add($"its lines are those of {LogFormats.Of(log.Format).Product}: set format = \"{log.Format}\" in the source");
+        }
+
+        if (log.Enveloped > 0)
+        {
+            notes.Add($"{log.Enveloped} lines are in the envelope of a container runtime, which was taken off");
+        }
+
+        if (log.Others > 0)
+        {
+            notes.Add($"{log.Others} lines are no requests by their format; none of them is {LogFormats.Of(log.Format).Wanted}");
+        }
+
+        if (log.WithoutModel > 0)
+        {
+            notes.Add($"{log.WithoutModel} lines name no model: set model in the source");
+        }
+
+        return notes;
     }
 
     private static ParsedInput Gpus(string file, ReadOnlySpan<byte> body, bool strict, DateTimeOffset at)

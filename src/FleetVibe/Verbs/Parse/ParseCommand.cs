@@ -17,6 +17,7 @@ internal static class ParseCommand
             Arity = ArgumentArity.OneOrMore,
         };
         var format = InputFormats.CreateOption();
+        var logFormat = InputFormats.CreateLogOption();
         var strict = new Option<bool>("--strict") { Description = "A file that breaks a rule of its format fails." };
         var json = new Option<bool>("--json") { Description = "One line of JSON for each FILE, in order." };
         var token = new Option<string?>("--token-file") { Description = "File with the bearer token for addresses.", HelpName = "FILE" };
@@ -30,11 +31,11 @@ internal static class ParseCommand
             Exit codes: 0 shown; 1 a FILE cannot be had, or with --strict one fails; 2 the command line is wrong.
             """)
         {
-            files, format, strict, json, token, ca,
+            files, format, logFormat, strict, json, token, ca,
         };
         command.SetAction((result, cancellation) => RunAsync(
             result.GetRequiredValue(files),
-            new ParseOptions(result.GetValue(format), result.GetValue(strict), result.GetValue(json), result.GetValue(token), result.GetValue(ca)),
+            new ParseOptions(result.GetValue(format), result.GetValue(strict), result.GetValue(json), result.GetValue(token), result.GetValue(ca), result.GetValue(logFormat)),
             Console.OpenStandardInput, Console.Out, TimeProvider.System, cancellation));
         return command;
     }
@@ -48,7 +49,7 @@ internal static class ParseCommand
             var fetched = await FetchAsync(file, options, openInput, time, cancellation);
             var parsed = fetched.Error is { } error
                 ? new ParsedInput(file, null) { Error = error }
-                : InputReading.Read(file, fetched.Body, fetched.MediaType, options.Format, options.Strict, time.GetUtcNow());
+                : InputReading.Read(file, fetched.Body, fetched.MediaType, options.Format, options.Strict, time.GetUtcNow(), options.LogFormat);
             if (fetched.Error is not null || (options.Strict && parsed.Error is not null))
             {
                 code = ExitCodes.VerdictFailed;
@@ -109,4 +110,5 @@ internal static class ParseCommand
 
 /// <summary>The options of <c>parse</c>.</summary>
 /// <param name="Format">Null looks at each file.</param>
-internal sealed record ParseOptions(InputFormat? Format, bool Strict, bool Json, string? TokenFile = null, string? CaFile = null);
+/// <param name="LogFormat">Of a log; null looks at each file.</param>
+internal sealed record ParseOptions(InputFormat? Format, bool Strict, bool Json, string? TokenFile = null, string? CaFile = null, string? LogFormat = null);

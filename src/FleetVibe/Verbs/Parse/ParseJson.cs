@@ -51,6 +51,8 @@ internal static class ParseJson
                 break;
             case { Log: { } log }:
                 WriteArray(json, "requests", log.Requests, WriteRequest);
+                WriteArray(json, "gauges", log.Gauges, WriteGauges);
+                json.WriteString("log_format", log.Format);
                 break;
             case { Gpus: { } table }:
                 WriteArray(json, "gpus", table.Gpus, WriteGpu);
@@ -132,6 +134,19 @@ internal static class ParseJson
             json.WriteNull("timestamp");
         }
 
+        json.WriteEndObject();
+    }
+
+    private static void WriteGauges(Utf8JsonWriter json, LoggedGauges logged)
+    {
+        var gauges = logged.Gauges;
+        json.WriteStartObject();
+        json.WriteNumber("line", logged.Line);
+        json.WriteString("model", gauges.Series.Model);
+        json.WriteString("at", gauges.At);
+        WriteNumber(json, "running", gauges.Running);
+        WriteNumber(json, "waiting", gauges.Waiting);
+        WriteNumber(json, "kv_cache_percent", gauges.KvCachePercent);
         json.WriteEndObject();
     }
 

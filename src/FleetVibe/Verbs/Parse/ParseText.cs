@@ -32,6 +32,11 @@ internal static class ParseText
             output.WriteLine($"  line {logged.Line}: {Text(logged.Request)}");
         }
 
+        foreach (var logged in input.Log?.Gauges ?? [])
+        {
+            output.WriteLine($"  line {logged.Line}: {Text(logged.Gauges)}");
+        }
+
         foreach (var value in input.Gpus?.Gpus.SelectMany(GpuTableReading.ValuesOf) ?? [])
         {
             output.WriteLine($"  {value.Of}: {value.Name} = {value.Value}");
@@ -65,6 +70,7 @@ internal static class ParseText
             { Format: null } => "not read",
             { Exposition: { } page } => $"{Count(page.Families.Count, "family", "families")}, {Count(page.Samples, "sample")}",
             { Points: { } points } => Count(points.Count, "point"),
+            { Log: { Gauges.Count: > 0 } log } => Count(log.Gauges.Count, "line of statistics", "lines of statistics"),
             { Log: { } log } => Count(log.Requests.Count, "request"),
             _ => Count(input.Gpus!.Gpus.Count, "GPU row"),
         };
@@ -117,6 +123,10 @@ internal static class ParseText
     private static string Text(RequestObservation request) => Printable(string.Create(
         CultureInfo.InvariantCulture,
         $"{request.CompletedAt:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {request.Series.Model}, {request.Series.Task}{(request.Series.Variant.Length > 0 ? $", {request.Series.Variant}" : "")}: {request.Outcome}, duration {Seconds(request.DurationSeconds)}, ttft {Seconds(request.TtftSeconds)}, {request.InputTokens} + {request.OutputTokens} tokens"));
+
+    private static string Text(ModelGauges gauges) => Printable(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{gauges.At:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {gauges.Series.Model}: running {gauges.Running?.ToString(CultureInfo.InvariantCulture) ?? "none"}, waiting {gauges.Waiting?.ToString(CultureInfo.InvariantCulture) ?? "none"}, KV cache {(gauges.KvCachePercent is { } cache ? $"{cache.ToString("0.##", CultureInfo.InvariantCulture)} %" : "none")}"));
 
     private static string Seconds(double? value) => value is { } seconds ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.######} s") : "none";
 

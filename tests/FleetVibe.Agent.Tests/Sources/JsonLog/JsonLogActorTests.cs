@@ -107,6 +107,42 @@ public sealed class JsonLogActorTests : TestKit
     }
 
     [Fact]
+    public async Task Statistics_are_reported_as_gauges_and_other_lines_are_no_fault()
+    {
+        var settings = log.Settings with { Format = "vllm_stats" };
+        log.Write("INFO 11-24 06:00:03 [api_server.py:1] ready\nINFO 11-24 06:00:04 [loggers.py:118] Engine 000: Avg prompt throughput: 1.0 tokens/s, Running: 4 reqs, Waiting: 2 reqs, GPU KV cache usage: 12.5%\n");
+        var source = await StartAsync(settings);
+        var report = await accumulator.ExpectMsgAsync<SourceReport>();
+        Assert.Equal((4, 2, 12.5), (report.Gauges[0].Running, report.Gauges[0].Waiting, report.Gauges[0].KvCachePercent));
+        source.Tell(ReportFolded.Instance);
+        var status = await StatusAsync(source);
+        Assert.Equal((null, 0L), (status.Error, status.SamplesSkipped));
+    }
+
+    [Fact]
+    public async Task A_log_with_a_thousand_lines_of_other_things_is_the_wrong_one()
+    {
+        log.WriteLines(1000);
+        var source = await StartAsync(log.Settings with { Format = "uvicorn" });
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        var status = await StatusAsync(source);
+        Assert.Equal(ErrorClass.WrongContent, status.Error);
+        Assert.Contains("none of 1000 lines is an access line of a POST", status.ErrorText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Logs_of_a_pattern_are_one_source()
+    {
+        log.WriteLines(2);
+        File.WriteAllText(log.PathOf("b.jsonl"), LogFolder.Line(7) + "\n");
+        var source = Sys.ActorOf(JsonLogActor.CreateProps(log.Settings with { Path = log.PathOf("*.jsonl"), Name = "all" }, accumulator, time));
+        await accumulator.ExpectMsgAsync<SourceReady>();
+        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        Assert.Equal([0, 1, 7], (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
+    }
+
+    [Fact]
     public async Task It_reads_nothing_while_a_status_is_folded()
     {
         var source = await StartAsync();

@@ -1,6 +1,7 @@
 using System.Text;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Tests.Sources.JsonLog;
@@ -160,14 +161,12 @@ public sealed class LogLineParserTests
     {
         var parser = new LogLineParser(Settings);
         var line = """{"timestamp":"2025-11-24T06:00:00Z","model":"m","task":"t","duration_ms":1.5,"prompt_tokens":"7","status":"ok"}"""u8.ToArray();
-        Assert.True(parser.TryParse(line, out var first, out _));
-        Assert.True(parser.TryParse(line, out var second, out _));
-        Assert.Same(first.Series, second.Series);
+        Assert.Same(parser.Read(line, default).Request.Series, parser.Read(line, default).Request.Series);
         var before = GC.GetAllocatedBytesForCurrentThread();
         var parsed = 0;
         for (var i = 0; i < 1000; i++)
         {
-            parsed += parser.TryParse(line, out _, out _) ? 1 : 0;
+            parsed += parser.Read(line, default).Verdict == LineVerdict.Request ? 1 : 0;
         }
 
         Assert.Equal(1000, parsed);
@@ -180,16 +179,82 @@ public sealed class LogLineParserTests
     public void The_last_of_two_equal_keys_wins() =>
         Assert.Equal(0.002, Parse("""{"timestamp":1763964000,"model":"m","duration_ms":1,"duration_ms":2}""").DurationSeconds);
 
+    [Fact]
+    public void Of_alternatives_the_first_that_has_a_value_counts()
+    {
+        var settings = Settings with { Fields = new LogFields { Model = "deployment.name or model_group or model", InputTokens = "usage.input or prompt_tokens" } };
+        Assert.Equal("c", Parse("""{"timestamp":1763964000,"model":"c"}""", settings).Series.Model);
+        Assert.Equal("b", Parse("""{"timestamp":1763964000,"model":"c","model_group":"b"}""", settings).Series.Model);
+        Assert.Equal("a", Parse("""{"deployment":{"name":"a"},"timestamp":1763964000,"model_group":"b","model":"c"}""", settings).Series.Model);
+        Assert.Equal("c", Parse("""{"deployment":{"name":null},"timestamp":1763964000,"model_group":"","model":"c"}""", settings).Series.Model);
+        Assert.Equal(7, Parse("""{"timestamp":1763964000,"model":"c","prompt_tokens":7,"usage":{"input":null}}""", settings).InputTokens);
+    }
+
+    [Theory]
+    [InlineData("""{"began":1763964000,"timestamp":1763964002.5,"model":"m"}""", 2.5, 2.5)]
+    [InlineData("""{"began":1763964000,"duration_ms":2500,"model":"m"}""", 2.5, 2.5)]
+    [InlineData("""{"began":1763964000,"timestamp":1763964002.5,"duration_ms":100,"model":"m"}""", 2.5, 0.1)]
+    [InlineData("""{"began":"2025-11-24 06:00:00,000","timestamp":"2025/11/24 - 06:00:02","model":"m"}""", 2, 2d)]
+    public void A_start_gives_what_the_line_lacks(string line, double end, double duration)
+    {
+        var request = Parse(line, Settings with { Fields = new LogFields { Start = "began" } });
+        Assert.Equal((DateTimeOffset.FromUnixTimeSeconds(1763964000).AddSeconds(end), duration), (request.CompletedAt, request.DurationSeconds!.Value));
+    }
+
+    [Theory]
+    [InlineData("75.01s", 75.01)]
+    [InlineData("1m15s", 75)]
+    [InlineData("1h0m1.5s", 3601.5)]
+    [InlineData("49.382\u00b5s", 49.382e-6)]
+    [InlineData("1.96844ms", 1.96844e-3)]
+    [InlineData("250us", 250e-6)]
+    [InlineData("12 ns", 12e-9)]
+    [InlineData("0.500, 1.000 : 0.250", 0.00175)]
+    [InlineData("-, 1.5", 0.0015)]
+    public void A_duration_may_name_its_own_unit_or_be_a_list_of_tries(string text, double seconds) =>
+        Assert.Equal(seconds, Parse($$"""{"timestamp":1763964000,"model":"m","duration_ms":"{{text}}"}""").DurationSeconds!.Value, 12);
+
+    [Theory]
+    [InlineData("1,5")]
+    [InlineData("1m5")]
+    [InlineData("5 parsecs")]
+    [InlineData("-1s")]
+    [InlineData("1m-5s")]
+    [InlineData("1:30")]
+    public void What_is_no_duration_is_refused(string text) =>
+        Assert.Equal(SkipReason.BadDuration, Refuse($$"""{"timestamp":1763964000,"model":"m","duration_ms":"{{text}}"}"""));
+
+    [Fact]
+    public void A_method_that_is_mapped_lets_only_posts_count()
+    {
+        var parser = new LogLineParser(Settings with { Model = "m", OnlyPaths = ["/v1/*"], Fields = new LogFields { Method = "verb", Path = "url" } });
+        LineVerdict Of(string line) => parser.Read(Encoding.UTF8.GetBytes(line), default).Verdict;
+        Assert.Equal(LineVerdict.Request, Of("""{"timestamp":1763964000,"verb":"POST","url":"/v1/chat/completions?x=1"}"""));
+        Assert.Equal(LineVerdict.Other, Of("""{"timestamp":1763964000,"verb":"GET","url":"/v1/models"}"""));
+        Assert.Equal(LineVerdict.Other, Of("""{"timestamp":1763964000,"verb":"POST","url":"/tokenize"}"""));
+        Assert.Equal(LineVerdict.Other, Of("""{"timestamp":1763964000,"verb":"","url":""}"""));
+        Assert.Equal(LineVerdict.Request, Of("""{"timestamp":1763964000}"""));
+    }
+
+    [Theory]
+    [InlineData("\"a\"", "a")]
+    [InlineData("7", "7")]
+    [InlineData("true", "true")]
+    [InlineData("null", "")]
+    [InlineData("{}", "")]
+    public void Any_field_may_name_the_variant(string value, string variant) => Assert.Equal(
+        variant, Parse($$$"""{"timestamp":1763964000,"model":"m","meta":{"arm":{{{value}}}}}""", Settings with { Fields = new LogFields { Variant = "meta.arm" } }).Series.Variant);
+
     private static RequestObservation Parse(string line, JsonLogSourceSettings? settings = null)
     {
-        var parsed = new LogLineParser(settings ?? Settings).TryParse(Encoding.UTF8.GetBytes(line), out var request, out var reason);
-        Assert.True(parsed, $"{reason}: {line}");
-        return request;
+        var parsed = new LogLineParser(settings ?? Settings).Read(Encoding.UTF8.GetBytes(line), default);
+        Assert.True(parsed.Verdict == LineVerdict.Request, $"{parsed.Verdict} {parsed.Reason}: {line}");
+        return parsed.Request;
     }
 
     private static object? Refuse(string line)
     {
         var settings = Settings with { Fields = new LogFields { Ttft = "ttft" } };
-        return new LogLineParser(settings).TryParse(Encoding.UTF8.GetBytes(line), out _, out var reason) ? null : reason;
+        return new LogLineParser(settings).Read(Encoding.UTF8.GetBytes(line), default) is { Verdict: LineVerdict.Skipped } skipped ? skipped.Reason : null;
     }
 }

@@ -15,6 +15,10 @@ public sealed class LogTimestampTests
     [InlineData("2025-11-24 06:00:04", "2025-11-24T06:00:04.0000000")]
     [InlineData("2025-11-24 06:00:04 +0100", "2025-11-24T05:00:04.0000000")]
     [InlineData("2025-12-31T23:59:60Z", "2026-01-01T00:00:00.0000000")]
+    [InlineData("2025/11/24 - 06:00:01", "2025-11-24T06:00:01.0000000")]
+    [InlineData("2025/11/24 06:00:01", "2025-11-24T06:00:01.0000000")]
+    [InlineData("24/Nov/2025:06:00:01 +0800", "2025-11-23T22:00:01.0000000")]
+    [InlineData("24/Jan/2025:06:00:01 +0000", "2025-01-24T06:00:01.0000000")]
     [InlineData("1763964002", "2025-11-24T06:00:02.0000000")]
     [InlineData("1763964002.5", "2025-11-24T06:00:02.5000000")]
     [InlineData("1763964003123", "2025-11-24T06:00:03.1230000")]
@@ -38,6 +42,10 @@ public sealed class LogTimestampTests
     [InlineData("2025-11-24T06:00:00 CET")]
     [InlineData("9999-12-31T23:59:59-01:00")]
     [InlineData("0000-01-01T00:00:00Z")]
+    [InlineData("24/Foo/2025:06:00:01 +0000")]
+    [InlineData("24/an,/2025:06:00:01 +0000")]
+    [InlineData("2025/11/24 - 06:00")]
+    [InlineData("2025-11/24 06:00:01")]
     [InlineData("-1763964002")]
     [InlineData("0")]
     [InlineData("NaN")]
@@ -54,5 +62,16 @@ public sealed class LogTimestampTests
         Assert.Equal(new DateTimeOffset(2025, 11, 23, 22, 0, 4, 123, TimeSpan.Zero), moment);
         Assert.True(LogTimestamp.TryParse("2025-11-24T06:00:04Z"u8, zone, out moment));
         Assert.Equal(new DateTimeOffset(2025, 11, 24, 6, 0, 4, TimeSpan.Zero), moment);
+    }
+
+    [Theory]
+    [InlineData("11-24 06:00:04 [loggers.py:118]", 2025, 11, 24, 2025)]
+    [InlineData("12-31 23:59:59 [loggers.py:118]", 2026, 1, 1, 2025)]
+    [InlineData("01-01 00:00:04 [loggers.py:118]", 2025, 12, 31, 2026)]
+    [InlineData("02-29 00:00:04 [loggers.py:118]", 2025, 1, 1, 2024)]
+    public void A_moment_without_a_year_is_in_the_year_that_brings_it_nearest(string text, int year, int month, int day, int expected)
+    {
+        Assert.True(LogTimestamp.TryParseWithoutYear(Encoding.UTF8.GetBytes(text), TimeZoneInfo.Utc, new DateTimeOffset(year, month, day, 0, 0, 0, TimeSpan.Zero), out var moment));
+        Assert.Equal(expected, moment.Year);
     }
 }

@@ -54,14 +54,44 @@ public class SourceProbeTests
         {
             await File.WriteAllTextAsync(path, "INFO started\nINFO ready\n");
             Assert.Equal(ErrorClass.WrongContent, (await ProbeAsync(settings)).Error);
-            await File.WriteAllTextAsync(path, "{\"a\":1}\nnoise\n{\"half");
+            await File.WriteAllTextAsync(path, "{\"timestamp\":1763964000,\"model\":\"m\"}\nnoise\n{\"half");
             var result = await ProbeAsync(settings);
             Assert.True(result.Ok);
-            Assert.Single(result.Warnings);
+            Assert.Contains("of the first 2 lines 1 is a request (json)", result.Text, StringComparison.Ordinal);
+            Assert.Contains("1 of the first 2 lines will be skipped: not_json", Assert.Single(result.Warnings), StringComparison.Ordinal);
+            Assert.Equal(["m"], result.Models);
         }
         finally
         {
             File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public async Task Logs_of_a_pattern_are_told_together_and_another_format_is_suggested()
+    {
+        var folder = Directory.CreateTempSubdirectory("fleetvibe-probe-").FullName;
+        try
+        {
+            var settings = new JsonLogSourceSettings { Path = Path.Combine(folder, "*.log"), Model = "m" };
+            Assert.Contains("matches no file", (await ProbeAsync(settings)).Text, StringComparison.Ordinal);
+            await File.WriteAllTextAsync(Path.Combine(folder, "a.log"), "");
+            await File.WriteAllTextAsync(
+                Path.Combine(folder, "b.log"), "2025-11-24T06:00:00Z stderr F INFO: ready\n2025-11-24T06:00:00Z stdout F INFO: 10.0.0.1:1 - \"POST /generate HTTP/1.1\" 200 OK\n");
+            var wrong = await ProbeAsync(settings);
+            Assert.Equal((false, ErrorClass.WrongContent), (wrong.Ok, wrong.Error));
+            Assert.EndsWith("they look like format = \"uvicorn\"", wrong.Text, StringComparison.Ordinal);
+
+            var right = await ProbeAsync(settings with { Format = "uvicorn" });
+            Assert.True(right.Ok);
+            Assert.Equal(
+                $"{settings.Path} matches 2 files; {Path.Combine(folder, "b.log")}: of the first 2 lines 1 is a request (uvicorn, in a container's envelope), 1 of other things", right.Text);
+            Assert.Empty(right.Warnings);
+            Assert.Contains("set model", Assert.Single((await ProbeAsync(settings with { Format = "uvicorn", Model = null })).Warnings), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
         }
     }
 

@@ -104,11 +104,42 @@ public sealed class ParseCommandTests : IDisposable
             {{log}}: json_log, 2 requests, 1 line skipped
               line 1: 2026-11-24T08:00:00.000Z m, default: Success, duration 1.5 s, ttft none, 2 + 3 tokens
               line 4: 2025-11-24T16:00:00.000Z (model of the source), default: Success, duration none, ttft none, 0 + 0 tokens
-              skipped 2: bad_timestamp: no `timestamp`, or in no form that is known: {"timestamp":0}
+              skipped 2: bad_timestamp: no `timestamp`, or in none of the known forms: 2025-11-24T06:00:04.123Z with any fraction and offset, 2025-11-24 06:00:04,123, 2025/11/24 - 06:00:04, 24/Nov/2025:06:00:04 +0000, unix time in s, ms, us or ns: {"timestamp":0}
               note: 1 lines name no model: set model in the source
 
             """,
             _output.ToString());
+    }
+
+    [Fact]
+    public async Task A_containers_log_shows_what_its_lines_are()
+    {
+        var log = Write("0.log", "2025-11-24T06:00:00Z stderr F INFO: ready\n2025-11-24T06:00:01Z stdout P INFO: 10.0.0.1:1 - \"POST /gen\n2025-11-24T06:00:02Z stdout F erate HTTP/1.1\" 503 Busy\n");
+
+        Assert.Equal(ExitCodes.Ok, await RunAsync([log], new ParseOptions(null, Strict: true, Json: false)));
+        Assert.Equal(
+            $$"""
+            {{log}}: json_log, 1 request, 0 lines skipped
+              line 3: 2025-11-24T06:00:02.000Z (model of the source), default: Error, duration none, ttft none, 0 + 0 tokens
+              note: its lines are those of uvicorn's access lines: set format = "uvicorn" in the source
+              note: 3 lines are in the envelope of a container runtime, which was taken off
+              note: 1 lines are no requests by their format; none of them is an access line of a POST
+              note: 1 lines name no model: set model in the source
+
+            """,
+            _output.ToString());
+    }
+
+    [Fact]
+    public async Task Statistics_are_shown_as_gauges()
+    {
+        var log = Write("vllm.log", "INFO 11-24 06:00:04 [loggers.py:118] Engine 000: Avg prompt throughput: 1.0 tokens/s, Running: 4 reqs, Waiting: 2 reqs, GPU KV cache usage: 12.5%\n");
+
+        Assert.Equal(ExitCodes.Ok, await RunAsync([log], new ParseOptions(null, Strict: true, Json: false, LogFormat: "vllm_stats")));
+        Assert.Contains("json_log, 1 line of statistics, 0 lines skipped", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("(model of the source): running 4, waiting 2, KV cache 12.5 %", _output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, await RunAsync([log], new ParseOptions(null, Strict: true, Json: true)));
+        Assert.Contains("\"running\":4,\"waiting\":2,\"kv_cache_percent\":12.5}],\"log_format\":\"vllm_stats\"", _output.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -125,6 +156,8 @@ public sealed class ParseCommandTests : IDisposable
     [InlineData("{\"timestamp\":1}\n", "json_log")]
     [InlineData("\0\0\0{\"timestamp\":1}\n", "json_log")]
     [InlineData("{\"requests\": 1}\n", "json_log")]
+    [InlineData("INFO: ready\nINFO:     10.0.0.1:1 - \"POST / HTTP/1.1\" 200 OK\n", "json_log")]
+    [InlineData("2025-11-24T06:00:00Z stdout F {\"timestamp\":1763964000,\"model\":\"m\"}\n", "json_log")]
     [InlineData("uuid, index, name\nGPU-1, 0, a\n", "nvidia_smi")]
     [InlineData("<html></html>\n", null)]
     [InlineData("[1, 2]\n", null)]
@@ -159,12 +192,14 @@ public sealed class ParseCommandTests : IDisposable
 
     [Theory]
     [InlineData("parse", "-", "--format", "json_log", "--strict", "--json")]
+    [InlineData("parse", "a", "--log-format", "Uvicorn")]
     [InlineData("parse", "a", "b", "--format", "AUTO", "--token-file", "t")]
     public void The_command_line_is_understood(params string[] arguments) => Assert.Empty(CommandLine.Create().Parse(arguments).Errors);
 
     [Theory]
     [InlineData("parse")]
     [InlineData("parse", "a", "--format", "xml")]
+    [InlineData("parse", "a", "--log-format", "apache")]
     public void A_wrong_command_line_is_refused(params string[] arguments) => Assert.NotEmpty(CommandLine.Create().Parse(arguments).Errors);
 
     private static async Task<WebApplication> StartServerAsync()

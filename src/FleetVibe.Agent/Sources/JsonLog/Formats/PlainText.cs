@@ -1,0 +1,39 @@
+namespace FleetVibe.Agent.Sources.JsonLog.Formats;
+
+/// <summary>A line of text without the colours that servers give it on a terminal. Not thread safe.</summary>
+internal sealed class PlainText
+{
+    private const byte Escape = 0x1B;
+
+    private byte[] buffer = [];
+
+    public ReadOnlySpan<byte> Of(ReadOnlySpan<byte> line)
+    {
+        if (!line.Contains(Escape))
+        {
+            return line;
+        }
+
+        if (buffer.Length < line.Length)
+        {
+            buffer = new byte[line.Length];
+        }
+
+        var length = 0;
+        for (var i = 0; i < line.Length; i++)
+        {
+            if (line[i] != Escape)
+            {
+                buffer[length++] = line[i];
+                continue;
+            }
+
+            // ESC [ parameters letter
+            for (i++; i < line.Length && !char.IsAsciiLetter((char)line[i]); i++)
+            {
+            }
+        }
+
+        return buffer.AsSpan(0, length);
+    }
+}

@@ -1,0 +1,159 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using Microsoft.Win32.SafeHandles;
+
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>
+/// What a gzip file holds, read by offsets in it. Reading on is cheap, and so is going back as far as the last read; further
+/// back begins anew. A file that is still being written, or is damaged, ends where it can be read no further. Not thread safe.
+/// </summary>
+internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
+{
+    private const int TrailerBytes = 4;
+
+    private GZipStream? stream;
+    private byte[] last = [];
+    private int lastLength;
+    private long position;
+    private long lengthAtStart;
+
+    /// <summary>The last read ended before the file's content does.</summary>
+    public bool IsCut { get; private set; }
+
+    public static bool IsGzip(ReadOnlySpan<byte> start) => start.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]);
+
+    public int Read(Span<byte> buffer, long offset)
+    {
+        if (stream is null || offset < position - lastLength || RandomAccess.GetLength(handle) != lengthAtStart)
+        {
+            Begin();
+        }
+
+        var filled = 0;
+        if (offset < position)
+        {
+            var again = last.AsSpan(lastLength - (int)(position - offset), (int)(position - offset));
+            filled = Math.Min(again.Length, buffer.Length);
+            again[..filled].CopyTo(buffer);
+            if (filled < again.Length)
+            {
+                return filled;
+            }
+        }
+
+        if (offset > position && !TrySkipTo(offset))
+        {
+            return 0;
+        }
+
+        for (int read; filled < buffer.Length && (read = ReadOn(buffer[filled..])) > 0;)
+        {
+            filled += read;
+            position += read;
+        }
+
+        Remember(buffer[..filled]);
+        return filled;
+    }
+
+    /// <summary>Whether so many bytes are all that there is, by the length that stands at the file's end.</summary>
+    public bool EndsAt(int length)
+    {
+        Span<byte> trailer = stackalloc byte[TrailerBytes];
+        var size = RandomAccess.GetLength(handle);
+        return !IsCut && size > TrailerBytes && RandomAccess.Read(handle, trailer, size - TrailerBytes) == TrailerBytes
+            && BinaryPrimitives.ReadUInt32LittleEndian(trailer) == (uint)length;
+    }
+
+    public void Dispose() => stream?.Dispose();
+
+    private void Begin()
+    {
+        stream?.Dispose();
+        lengthAtStart = RandomAccess.GetLength(handle);
+        stream = new GZipStream(new HandleStream(handle), CompressionMode.Decompress);
+        (position, lastLength, IsCut) = (0, 0, false);
+    }
+
+    private bool TrySkipTo(long offset)
+    {
+        Remember([]);
+        var scratch = new byte[64 * 1024];
+        while (position < offset)
+        {
+            var read = ReadOn(scratch.AsSpan(0, (int)Math.Min(scratch.Length, offset - position)));
+            if (read == 0)
+            {
+                return false;
+            }
+
+            position += read;
+        }
+
+        return true;
+    }
+
+    private int ReadOn(Span<byte> buffer)
+    {
+        try
+        {
+            return IsCut ? 0 : stream!.Read(buffer);
+        }
+        catch (InvalidDataException)
+        {
+            IsCut = true;
+            return 0;
+        }
+    }
+
+    private void Remember(ReadOnlySpan<byte> read)
+    {
+        if (last.Length < read.Length)
+        {
+            last = new byte[read.Length];
+        }
+
+        read.CopyTo(last);
+        lastLength = read.Length;
+    }
+
+    /// <summary>Reads a handle from its beginning, and does not own it.</summary>
+    private sealed class HandleStream(SafeFileHandle handle) : Stream
+    {
+        private long position;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => position;
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            var read = RandomAccess.Read(handle, buffer, position);
+            position += read;
+            return read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,98 @@
+namespace FleetVibe.Agent.Sources.JsonLog;
+
+/// <summary>How a tailer finds its files again, and which rotated ones are none of its business.</summary>
+internal sealed partial class LogTailer
+{
+    /// <summary>Clocks of files may be this coarse.</summary>
+    private const long CoarsestClock = 2_000_000_000;
+
+    /// <summary>Finds the files of the checkpoint again, wherever a rotation took them.</summary>
+    /// <returns>
+    /// False where it is too early to tell: the log cannot be opened, or neither it nor any of its files is there, as before
+    /// a volume is mounted. To begin anew then would count the whole log twice once it can be read.
+    /// </returns>
+    private bool TryRestore(LogBatch batch)
+    {
+        if (lastCheckpoint is null)
+        {
+            return true;
+        }
+
+        if (!LogCheckpoint.TryParse(lastCheckpoint, out var stored))
+        {
+            batch.Notes.Add($"{settings.Path}: the stored position cannot be read; going on at the end of the log");
+            atEnd = true;
+            return true;
+        }
+
+        isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
+        if (error == ErrorClass.Permission || (isThere && present.IsRegular && !RotationSearch.CanOpen(settings.Path)))
+        {
+            Fail(batch, ErrorClass.Permission, NotReadable);
+            return false;
+        }
+
+        var found = new List<TailedFile>();
+        foreach (var wanted in stored.Files)
+        {
+            if (RotationSearch.Find(wanted, settings.Path, directory, found) is { } file)
+            {
+                found.Add(file);
+            }
+            else if (isThere)
+            {
+                batch.Notes.Add($"{settings.Path}: a file that was read up to byte {wanted.Offset} is gone; what was written to it after that is lost");
+            }
+        }
+
+        if (!isThere && found.Count == 0 && stored.Files.Count > 0 && directory.RotatedFiles().Count == 0 && directory.Archives(long.MinValue).Count == 0)
+        {
+            Fail(batch, ErrorClass.FileMissing, NotThere);
+            return false;
+        }
+
+        isBegun = true;
+        isChanged = true;
+        archivesUntil = stored.ArchivesUntil ?? NewestArchive();
+        known = new KnownFiles(stored.Known.Select(file => new KnownFiles.Entry(file.Inode, new HeadFingerprint(file.HeadLength, file.HeadHash))));
+
+        // Whether they were found or not, and whatever copies of them lie about: they must not be read again from the first byte.
+        foreach (var wanted in stored.Files.Where(wanted => wanted.Head.IdentifiesContent))
+        {
+            known.Add(wanted.Inode, wanted.Head);
+        }
+
+        current = found.Find(file => isThere && file.Id == present.Id);
+        found.Where(file => file != current).ToList().ForEach(Drain);
+        DrainUnseen(batch);
+        return true;
+    }
+
+    /// <summary>At first sight: what was rotated away before is not read, unless the group says since when it looked for logs like this.</summary>
+    private void RememberRotated()
+    {
+        if (group?.LookedAt is { } looked)
+        {
+            archivesUntil = looked;
+            RotationSearch.Remember(directory, known, archivesUntil, Held(), changedBy: looked);
+            return;
+        }
+
+        archivesUntil = NewestArchive();
+        RotationSearch.Remember(directory, known, archivesUntil, Held());
+    }
+
+    private long NewestArchive() => directory.Archives(long.MinValue) is { Count: > 0 } archives ? archives[^1].Stat.Modified : 0;
+
+    /// <summary>
+    /// What was changed before the oldest file that is held was read to its end, was read before: a rotation compresses what
+    /// is older, and keeps the time of its last change or sets a later one.
+    /// </summary>
+    private void SettleArchives()
+    {
+        if (Held() is { Count: > 0 } held)
+        {
+            archivesUntil = Math.Max(archivesUntil, held.Min(file => file.ReadToEnd?.Modified ?? long.MinValue + CoarsestClock) - CoarsestClock);
+        }
+    }
+}

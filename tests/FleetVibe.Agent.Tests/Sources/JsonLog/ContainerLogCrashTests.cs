@@ -1,0 +1,168 @@
+using System.Text.Json;
+using CsCheck;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.JsonLog;
+using Microsoft.Extensions.Time.Testing;
+
+namespace FleetVibe.Agent.Tests.Sources.JsonLog;
+
+/// <summary>A container's log, where lines of two streams stand in pieces between each other: each is folded exactly once.</summary>
+public sealed class ContainerLogCrashTests
+{
+    private enum Step
+    {
+        WriteWhole,
+        WritePieceOfOut,
+        WritePieceOfErr,
+        EndOut,
+        EndErr,
+        Look,
+        Crash,
+        Rotate,
+        Compress,
+    }
+
+    private static readonly Gen<Step[]> Schedules = Gen.Frequency(
+        (4, Gen.Enum<Step>()), (3, Gen.Const(Step.Look)), (2, Gen.Const(Step.Crash))).Array[1, 60];
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Every_line_is_folded_once_for_every_split_by_pieces_looks_and_crashes(bool isCri) =>
+        Schedules.Sample(
+            schedule =>
+            {
+                using var container = new Container(isCri);
+                foreach (var step in schedule)
+                {
+                    container.Take(step);
+                }
+
+                container.Settle();
+                Assert.Equal(container.Written.Order(), container.Read.Order());
+                Assert.Equal(0, container.Skipped);
+            },
+            iter: 300,
+            threads: 1);
+
+    private sealed class Container : IDisposable
+    {
+        private readonly LogFolder log = new();
+        private readonly FakeTimeProvider time = new();
+        private readonly bool isCri;
+        private readonly string?[] rest = new string?[2];
+        private readonly long[] ids = new long[2];
+        private LogTailer tailer;
+        private byte[]? checkpoint;
+        private int number;
+
+        public Container(bool isCri)
+        {
+            this.isCri = isCri;
+            log.Open();
+            tailer = Start();
+            Look();
+        }
+
+        public List<long> Written { get; } = [];
+
+        public List<long> Read { get; } = [];
+
+        public long Skipped { get; private set; }
+
+        private bool IsWaiting => rest.Any(text => text is not null);
+
+        public void Take(Step step)
+        {
+            switch (step)
+            {
+                case Step.WriteWhole:
+                    End(number % 2);
+                    End(number % 2);
+                    break;
+                case Step.WritePieceOfOut or Step.WritePieceOfErr:
+                    Piece(step == Step.WritePieceOfOut ? 0 : 1);
+                    break;
+                case Step.EndOut or Step.EndErr:
+                    End(step == Step.EndOut ? 0 : 1);
+                    break;
+                case Step.Look:
+                    Look();
+                    break;
+                case Step.Crash:
+                    tailer.Dispose();
+                    tailer = Start();
+                    break;
+                case Step.Rotate when !IsWaiting:
+                    log.Rotate();
+                    break;
+                case Step.Compress when File.Exists(log.PathOf("app.jsonl.1")):
+                    // What is written to it after that is lost by nature; nobody does.
+                    log.Compress("app.jsonl.1", $"app.jsonl.{1000 + number++}.gz");
+                    break;
+            }
+        }
+
+        public void Settle()
+        {
+            End(0);
+            End(1);
+            Look();
+            Look();
+            Look();
+        }
+
+        public void Dispose()
+        {
+            tailer.Dispose();
+            log.Dispose();
+        }
+
+        private LogTailer Start() => new(log.Settings, time, checkpoint, atEnd: false);
+
+        private void Piece(int stream)
+        {
+            Begin(stream);
+            var text = rest[stream]!;
+            var length = Math.Min(7, text.Length - 1);
+            if (length > 0)
+            {
+                Record(stream, text[..length], isLast: false);
+                rest[stream] = text[length..];
+            }
+        }
+
+        private void End(int stream)
+        {
+            Begin(stream);
+            Record(stream, rest[stream]!, isLast: true);
+            Written.Add(ids[stream]);
+            rest[stream] = null;
+        }
+
+        private void Begin(int stream)
+        {
+            if (rest[stream] is null)
+            {
+                ids[stream] = number++;
+                rest[stream] = LogFolder.Line(ids[stream]);
+            }
+        }
+
+        private void Record(int stream, string text, bool isLast)
+        {
+            var name = stream == 0 ? "stdout" : "stderr";
+            log.Write(isCri
+                ? $"2025-11-24T06:00:00Z {name} {(isLast ? 'F' : 'P')} {text}\n"
+                : JsonSerializer.Serialize(new { log = isLast ? text + "\n" : text, stream = name, time = "2025-11-24T06:00:00Z" }) + "\n");
+        }
+
+        private void Look()
+        {
+            var batch = tailer.Poll();
+            Read.AddRange(batch.Requests.Select(request => request.InputTokens));
+            Skipped += batch.Skipped.Total;
+            checkpoint = batch.Checkpoint ?? checkpoint;
+        }
+    }
+}
