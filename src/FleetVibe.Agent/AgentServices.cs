@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -31,6 +32,8 @@ public static class AgentServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
         services.TryAddSingleton(SourceProps.Factory);
+        services.TryAddSingleton(Finders.Factory);
+        services.AddSingleton<AgentControl>();
         services.AddSingleton<SpoolHost>();
 
         // Before Akka's own service, so that it starts earlier and stops later.
@@ -52,7 +55,8 @@ public static class AgentServices
                 settings,
                 provider.GetRequiredService<SpoolHost>().Spool,
                 provider.GetRequiredService<SourceFactory>(),
-                provider.GetRequiredService<TimeProvider>()),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<FinderFactory>()),
             "agent");
         registry.Register<AgentActor>(agent);
         CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "store-open-windows", async () =>

@@ -13,11 +13,12 @@ namespace FleetVibe.Agent.Points;
 /// This node's points of one window: the whole window, never a part. Names and types are frozen; a field that a source
 /// does not supply is absent, never zero.
 /// </summary>
-internal sealed class NodePoints(AgentSettings settings)
+internal sealed class NodePoints(AgentSettings settings, NodeFacts facts)
 {
     private const long NanosecondsPerSecond = 1_000_000_000;
 
-    private readonly Dictionary<string, SourceSettings> _sources = settings.Sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
+    private readonly Dictionary<string, SourceSettings> _sources =
+        facts.Retired.Concat(settings.Sources).GroupBy(source => source.Key, StringComparer.Ordinal).ToDictionary(same => same.Key, same => same.Last(), StringComparer.Ordinal);
 
     /// <summary>The points of what a part touched, out of the whole window.</summary>
     internal IReadOnlyList<Point> Of(WindowPart whole, WindowPart touched)
@@ -59,6 +60,9 @@ internal sealed class NodePoints(AgentSettings settings)
         AddInteger(point, "dropped_spool_full", ledger.DroppedSpoolFull);
         AddInteger(point, "node_points_coalesced", ledger.NodePointsCoalesced);
         AddInteger(point, "records_coalesced", ledger.RecordsCoalesced);
+        AddInteger(point, "config_reloads", facts.Reloads);
+        AddInteger(point, "config_reloads_failed", facts.ReloadsFailed);
+        AddInteger(point, "discovery_failures", facts.DiscoveryFailures);
         AddInteger(point, "outage_seconds_left", forecast.SecondsLeft(settings.SpoolMaxBytes));
         return point;
     }

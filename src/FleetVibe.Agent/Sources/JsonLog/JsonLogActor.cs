@@ -32,6 +32,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private bool isAwaitingFold;
     private bool isMoreThere;
     private bool isStatusDue;
+    private bool isStatusRead;
 
     // What happened since the last status.
     private ErrorClass? error;
@@ -69,7 +70,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
                 break;
             case CollectDue:
                 isStatusDue = start is not null;
-                ReportStatusIfIdle();
+                Read();
                 break;
             case ReportFolded:
                 OnFolded();
@@ -125,6 +126,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         }
 
         isReading = true;
+        isStatusRead = isStatusDue;
         var (self, current) = (Self, generation);
         Task.Run(reading.Poll).PipeTo(
             self,
@@ -151,9 +153,13 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
             TellState(batch.Error, batch.ErrorText);
         }
 
-        if (batch.Requests.Count > 0 || batch.Checkpoint is not null || isStatusDue)
+        if (batch.Requests.Count > 0 || batch.Checkpoint is not null || isStatusRead)
         {
             Report(new SourceReport(settings.Key) { Requests = batch.Requests, Checkpoint = batch.Checkpoint });
+        }
+        else if (isStatusDue)
+        {
+            Read();
         }
         else
         {
@@ -177,11 +183,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         }
 
         isAwaitingFold = false;
-        if (isStatusDue)
-        {
-            ReportStatusIfIdle();
-        }
-        else if (isMoreThere)
+        if (isStatusDue || isMoreThere)
         {
             Read();
         }
@@ -193,20 +195,12 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private void ReadLater() => Timers.StartSingleTimer(PollTimer, PollDue.Instance, settings.Poll);
 
-    private void ReportStatusIfIdle()
-    {
-        // Else it goes out with the report that the read under way will bring, or after the one that is being folded.
-        if (isStatusDue && !isReading && !isAwaitingFold)
-        {
-            Report(new SourceReport(settings.Key));
-        }
-    }
-
     private void Report(SourceReport report)
     {
-        if (isStatusDue)
+        // A status stands for a look that began after it was asked for: whoever asks knows that nothing older is unread.
+        if (isStatusRead)
         {
-            isStatusDue = false;
+            isStatusDue = isStatusRead = false;
             report = report with { Status = TakeStatus() };
         }
 

@@ -1,0 +1,17 @@
+using FleetVibe.Agent.Discovery.Files;
+using FleetVibe.Agent.Discovery.Http;
+using FleetVibe.Agent.Discovery.Pods;
+
+namespace FleetVibe.Agent.Discovery;
+
+/// <summary>Which finder looks for which kind of discovery.</summary>
+internal static class Finders
+{
+    internal static FinderFactory Factory { get; } = (settings, time) => settings switch
+    {
+        FileDiscoverySettings files => new PolledFinder(new FileFinder(files).LookAsync, files.Refresh, time),
+        HttpDiscoverySettings http => new PolledFinder(new HttpFinder(http, time).LookAsync, http.Refresh, time),
+        KubernetesDiscoverySettings kubernetes => new PodFinder(kubernetes, time),
+        _ => throw new NotSupportedException($"no discovery of kind {settings.Kind}"),
+    };
+}
