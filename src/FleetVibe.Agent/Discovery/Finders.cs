@@ -10,8 +10,10 @@ internal static class Finders
     internal static FinderFactory Factory { get; } = (settings, time) => settings switch
     {
         FileDiscoverySettings files => new PolledFinder(new FileFinder(files).LookAsync, files.Refresh, time),
-        HttpDiscoverySettings http => new PolledFinder(new HttpFinder(http, time).LookAsync, http.Refresh, time),
+        HttpDiscoverySettings http => OverHttp(new HttpFinder(http, time), http.Refresh, time),
         KubernetesDiscoverySettings kubernetes => new PodFinder(kubernetes, time),
         _ => throw new NotSupportedException($"no discovery of kind {settings.Kind}"),
     };
+
+    private static PolledFinder OverHttp(HttpFinder finder, TimeSpan every, TimeProvider time) => new(finder.LookAsync, every, time, finder);
 }

@@ -3,14 +3,18 @@ using System.Runtime.CompilerServices;
 namespace FleetVibe.Agent.Discovery;
 
 /// <summary>Looks again and again.</summary>
-internal sealed class PolledFinder(Func<CancellationToken, Task<DiscoveryOutcome>> look, TimeSpan every, TimeProvider time) : ITargetFinder
+/// <param name="looker">Released when nobody watches any more.</param>
+internal sealed class PolledFinder(Func<CancellationToken, Task<DiscoveryOutcome>> look, TimeSpan every, TimeProvider time, IDisposable? looker = null) : ITargetFinder
 {
     public async IAsyncEnumerable<DiscoveryOutcome> WatchAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        while (true)
+        using (looker)
         {
-            yield return await look(cancellation);
-            await Task.Delay(every, time, cancellation);
+            while (true)
+            {
+                yield return await look(cancellation);
+                await Task.Delay(every, time, cancellation);
+            }
         }
     }
 }

@@ -79,8 +79,8 @@ internal sealed class PodFinder(KubernetesDiscoverySettings settings, TimeProvid
             }
             catch (Exception e) when (!cancellation.IsCancellationRequested)
             {
-                // A version that is too old is no failure: the list that follows is the cure.
-                if (e is not (KubernetesException { Status.Code: (int)HttpStatusCode.Gone } or OperationCanceledException))
+                // A stream that was given up is no failure: the list that follows is the cure.
+                if (e is not OperationCanceledException)
                 {
                     outcomes.TryWrite(_table.Fail(scope, ProblemOf(e, scope, client.BaseUri)));
                 }
@@ -98,14 +98,16 @@ internal sealed class PodFinder(KubernetesDiscoverySettings settings, TimeProvid
             : await client.CoreV1.ListNamespacedPodAsync(scope, fieldSelector: fields, labelSelector: settings.Selector, cancellationToken: cancellation);
         outcomes.TryWrite(_table.Replace(scope, pods.Items));
 
+        // An event that is none says that the stream has nothing more to tell, such as that the version is too old.
         using var silence = new CancellationTokenSource(SilentStream, time);
+        void End(Exception failure) => silence.Cancel();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, cancellation);
         var version = pods.Metadata.ResourceVersion;
         IAsyncEnumerable<(WatchEventType, V1Pod)> changes = scope.Length == 0
             ? client.CoreV1.WatchListPodForAllNamespacesAsync(
-                fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, cancellationToken: either.Token)
+                fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, onError: End, cancellationToken: either.Token)
             : client.CoreV1.WatchListNamespacedPodAsync(
-                scope, fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, cancellationToken: either.Token);
+                scope, fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, onError: End, cancellationToken: either.Token);
         await foreach (var (type, pod) in changes)
         {
             if (_table.Apply(scope, type, pod) is { } outcome)
