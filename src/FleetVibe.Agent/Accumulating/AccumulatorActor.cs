@@ -210,6 +210,10 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         {
             WriteLast();
         }
+        else
+        {
+            WriteIfDue();
+        }
     }
 
     private void OnFailed(SpoolFailed failed)

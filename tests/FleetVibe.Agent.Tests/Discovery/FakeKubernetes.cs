@@ -38,13 +38,23 @@ internal sealed class FakeKubernetes : IAsyncDisposable
     internal string WriteKubeconfig(string folder)
     {
         var path = Path.Combine(folder, "kubeconfig");
-        File.WriteAllText(path, $$"""
+        File.WriteAllText(path, $"""
             apiVersion: v1
             kind: Config
             current-context: test
-            clusters: [{name: test, cluster: {server: "{{_server.Address}}"}}]
-            users: [{name: test, user: {token: secret}}]
-            contexts: [{name: test, context: {cluster: test, user: test}}]
+            clusters:
+            - name: test
+              cluster:
+                server: {_server.Address}
+            users:
+            - name: test
+              user:
+                token: secret
+            contexts:
+            - name: test
+              context:
+                cluster: test
+                user: test
             """);
         return path;
     }
@@ -115,8 +125,10 @@ internal sealed class FakeKubernetes : IAsyncDisposable
     {
         var path = context.Request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
         var ns = path.Length == 5 ? path[3] : null;
+        int generation;
         lock (_lock)
         {
+            generation = _generation;
             Asked.Add($"{context.Request.Headers.Authorization} {context.Request.Path} {context.Request.Query["fieldSelector"]} {context.Request.Query["labelSelector"]}");
         }
 
@@ -129,7 +141,7 @@ internal sealed class FakeKubernetes : IAsyncDisposable
         context.Response.ContentType = "application/json";
         if (context.Request.Query["watch"] == "true")
         {
-            await StreamAsync(context, ns, int.Parse(context.Request.Query["resourceVersion"]!, CultureInfo.InvariantCulture));
+            await StreamAsync(context, ns, int.Parse(context.Request.Query["resourceVersion"]!, CultureInfo.InvariantCulture), generation);
             return;
         }
 
@@ -148,7 +160,7 @@ internal sealed class FakeKubernetes : IAsyncDisposable
         await context.Response.WriteAsync(list.ToJsonString());
     }
 
-    private async Task StreamAsync(HttpContext context, string? ns, int version)
+    private async Task StreamAsync(HttpContext context, string? ns, int version, int generation)
     {
         await context.Response.Body.FlushAsync();
         if (VersionsAreGone)
@@ -156,12 +168,6 @@ internal sealed class FakeKubernetes : IAsyncDisposable
             VersionsAreGone = false;
             await context.Response.WriteAsync("""{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}}""" + "\n");
             return;
-        }
-
-        int generation;
-        lock (_lock)
-        {
-            generation = _generation;
         }
 
         while (true)

@@ -18,7 +18,7 @@ public sealed class FileFinderTests : IDisposable
 
     private FileFinder Finder(params string[] names) => new(new FileDiscoverySettings { Source = Template, Files = [.. names.Select(At)] });
 
-    private static string[]? Addresses(DiscoveryOutcome outcome) => outcome.Targets?.Select(target => target.Address).ToArray();
+    private static string[] Addresses(DiscoveryOutcome outcome) => [.. outcome.Targets!.Select(target => target.Address)];
 
     [Fact]
     public async Task Every_file_that_a_pattern_matches_is_read_in_order()
@@ -28,7 +28,7 @@ public sealed class FileFinderTests : IDisposable
         File.WriteAllText(At("c.yml"), "- targets: [c:1]\n");
         File.WriteAllText(At("d.txt"), "not for us");
 
-        var outcome = await Finder("*.json", "*.y*ml", "*.yaml").LookAsync(default);
+        var outcome = await Finder("*.json", "*.yaml").LookAsync(default);
 
         Assert.Equal(["a:1", "b:1"], Addresses(outcome));
         Assert.Equal("", outcome.Problem);

@@ -4,7 +4,7 @@ using FleetVibe.Agent.Sources;
 
 namespace FleetVibe.Agent.Tests.Discovery;
 
-public sealed class PodFinderTests : IAsyncLifetime
+public sealed class PodFinderTests : IAsyncLifetime, IDisposable
 {
     private static readonly (string, string) Scrape = ("fleetvibe.io/scrape", "true");
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -19,6 +19,10 @@ public sealed class PodFinderTests : IAsyncLifetime
     {
         await _stop.CancelAsync();
         await _kubernetes.DisposeAsync();
+    }
+
+    public void Dispose()
+    {
         _folder.Dispose();
         _stop.Dispose();
     }

@@ -69,7 +69,7 @@ public class TargetListTests
     [InlineData("yaml", "targets: [a]\n", "1:1: the whole is a table, not a list of groups")]
     [InlineData("yaml", "- targets: a:1\n", "1:12: targets is a text, not a list")]
     [InlineData("yaml", "- targets: [a:1]\n  labels:\n    model: [x]\n", "3:12: label model is a list")]
-    [InlineData("yaml", "\tx", "is no YAML")]
+    [InlineData("yaml", "- targets: [a:1]\n- {x\n", "is no YAML")]
     public void What_is_wrong_is_said_with_its_place(string form, string text, string problem) =>
         Assert.Contains(problem, Assert.Throws<TargetFormatException>(() => Read(form, text)).Message, StringComparison.Ordinal);
 }

@@ -71,7 +71,7 @@ public class TargetSourcesTests
     [InlineData("", "is no host:port")]
     [InlineData("a:1", "has kind \"postgres\"", "kind", "postgres")]
     [InlineData("a:1", "has kind \"json_log\"", "kind", "json_log")]
-    [InlineData("a:1", "needs a model", "kind", "llamacpp")]
+    [InlineData("a:1", "needs a model", "kind", "starlette_exporter")]
     [InlineData("a:1", "is no host:port", "__scheme__", "file")]
     [InlineData("a:1", "has __scrape_interval__ \"soon\"", "__scrape_interval__", "soon")]
     public void What_cannot_be_read_is_left_out_with_a_reason(string address, string problem, string? label = null, string value = "")
