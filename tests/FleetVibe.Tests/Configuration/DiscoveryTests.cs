@@ -25,7 +25,8 @@ public class DiscoveryTests
             timeout = "2s"
             """));
 
-        Assert.Equal((["/etc/targets/*.yml"], TimeSpan.FromSeconds(5)), (discovery.Files, discovery.Refresh));
+        Assert.Equal(["/etc/targets/*.yml"], discovery.Files);
+        Assert.Equal(TimeSpan.FromSeconds(5), discovery.Refresh);
         var source = Assert.IsType<VllmSourceSettings>(discovery.Source.Prototype);
         Assert.Equal(("https://target/metrics", "chat", TimeSpan.FromSeconds(2)), (source.Endpoint.AbsoluteUri, source.Task, source.Timeout));
         Assert.Equal("/etc/model.token", source.Token!.Path);

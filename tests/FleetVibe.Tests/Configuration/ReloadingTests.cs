@@ -38,7 +38,7 @@ public sealed class ReloadingTests : IDisposable
         Assert.Equal(
             """
             fleetvibe.toml:2:8: warning: name of [node] changed (in force: "gpu-1"): it needs a restart, until then the old value stays
-            fleetvibe.toml:4:15: warning: aggregators of [agent] changed (in force: ["https://a:1"]): it needs a restart, until then the old value stays
+            fleetvibe.toml:4:1: warning: aggregators of [agent] changed (in force: ["https://a:1"]): it needs a restart, until then the old value stays
             """,
             Restart(Base, Base.Replace("gpu-1", "gpu-2", StringComparison.Ordinal).Replace("https://a:1", "https://b:1", StringComparison.Ordinal)));
         Assert.Equal(
