@@ -38,7 +38,7 @@ public sealed class ReloadTests : IAsyncDisposable
         Configure(telegraf, node, "b");
         await binary.SignalAsync("HUP");
         await binary.WaitForOutputAsync("sources changed: added json_log:b; removed json_log:a", Limit);
-        Discover($$"""[{"targets": ["{{node.MetricsEndpoint.Authority}}"], "labels": {"name": "found"}}]""");
+        Discover($$$"""[{"targets": ["{{{node.MetricsEndpoint.Authority}}}"], "labels": {"name": "found"}}]""");
         await binary.WaitForOutputAsync("sources changed: added vllm:found", Limit);
 
         // A file with a mistake changes nothing, and is told with its place.

@@ -79,8 +79,8 @@ internal sealed class PodFinder(KubernetesDiscoverySettings settings, TimeProvid
             }
             catch (Exception e) when (!cancellation.IsCancellationRequested)
             {
-                // A stream that was given up is no failure: the list that follows is the cure.
-                if (e is not OperationCanceledException)
+                // A stream that broke or was given up is no failure yet: the list that follows is the cure, or says what is wrong.
+                if (e is not (OperationCanceledException or IOException))
                 {
                     outcomes.TryWrite(_table.Fail(scope, ProblemOf(e, scope, client.BaseUri)));
                 }
