@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Pattern;
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
@@ -16,6 +17,7 @@ internal delegate Props SourceFactory(SourceSettings settings, IActorRef accumul
 /// <summary>
 /// One node's agent: the accumulator, the uplink, and the sources under back-off supervision, which it tells when to
 /// collect. Accumulator and sources live and die together: a source that outlived its accumulator would have read on.
+/// Which sources there are may change at any time.
 /// </summary>
 internal sealed partial class AgentActor : UntypedActor, IWithTimers
 {
@@ -24,9 +26,10 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
     private static readonly TimeSpan ShortestInterval = TimeSpan.FromSeconds(1);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly AgentSettings _settings;
+    private AgentSettings _settings;
     private readonly SpoolWorker _spool;
     private readonly SourceFactory _factory;
+    private readonly FinderFactory _finders;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, IActorRef> _sources = [];
     private readonly Dictionary<string, DateTimeOffset> _lastDue = [];
@@ -37,23 +40,30 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
     private string? _lostWhy;
     private TimeSpan _clockOffset;
 
-    public AgentActor(AgentSettings settings, SpoolWorker spool, SourceFactory factory, TimeProvider time)
+    public AgentActor(AgentSettings settings, SpoolWorker spool, SourceFactory factory, FinderFactory finders, TimeProvider time)
     {
-        _settings = settings;
+        _settings = _configured = settings;
         _spool = spool;
         _factory = factory;
+        _finders = finders;
         _time = time;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    internal static Props CreateProps(AgentSettings settings, SpoolWorker spool, SourceFactory factory, TimeProvider time) =>
-        Props.Create(() => new AgentActor(settings, spool, factory, time));
+    internal static Props CreateProps(
+        AgentSettings settings, SpoolWorker spool, SourceFactory factory, TimeProvider time, FinderFactory? finders = null) =>
+        Props.Create(() => new AgentActor(settings, spool, factory, finders ?? Finders.Factory, time));
 
-    protected override void PreStart() => Load();
+    protected override void PreStart()
+    {
+        Load();
+        StartDiscoveries();
+    }
 
     // Where accumulator or uplink fail, all begin again from the spool; see OnTerminated.
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+    protected override SupervisorStrategy SupervisorStrategy() =>
+        new OneForOneStrategy(_ => _discoveries.Values.Any(discovery => discovery.Actor.Equals(Sender)) ? Directive.Restart : Directive.Stop);
 
     protected override void OnReceive(object message)
     {
@@ -77,6 +87,21 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
                 }
 
                 break;
+            case ChangeSettings change:
+                _configured = change.Settings;
+                _accumulator?.Tell(new Happened(Occurrence.ConfigReloaded, ""));
+                StartDiscoveries();
+                OnWantedChanged();
+                break;
+            case DiscoveryActor.TargetsFound found:
+                OnFound(found);
+                break;
+            case Happened happened:
+                _accumulator?.Tell(happened);
+                break;
+            case Collected collected:
+                OnCollected(collected.Ticket);
+                break;
             case SetClockOffset offset:
                 _clockOffset = offset.Offset;
                 _lastDue.Clear();
@@ -99,6 +124,7 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
                 break;
             case StopAgent:
                 _stopper = Sender;
+                StopDiscoveries();
                 if (_settings.Outlet is not null)
                 {
                     LimitStop();
@@ -141,15 +167,23 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
             : UplinkActor.CreateProps(_settings, _spool, contents.Status, _accumulator, _time)));
         foreach (var source in _settings.Sources)
         {
-            var backoff = Backoff.OnFailure(_factory(source, _accumulator, _time), "source", FirstRestart, LastRestart, 0.2, -1)
-                .WithSupervisorStrategy(new OneForOneStrategy(_ => Directive.Restart));
-            _sources[source.Key] = Context.Watch(Context.ActorOf(BackoffSupervisor.Props(backoff)));
+            StartSource(source);
         }
 
-        ScheduleAll();
         if (_round.IsOpen)
         {
             BeginRound();
+        }
+    }
+
+    private void StartSource(SourceSettings source)
+    {
+        var backoff = Backoff.OnFailure(_factory(source, _accumulator!, _time), "source", FirstRestart, LastRestart, 0.2, -1)
+            .WithSupervisorStrategy(new OneForOneStrategy(_ => Directive.Restart));
+        _sources[source.Key] = Context.Watch(Context.ActorOf(BackoffSupervisor.Props(backoff)));
+        if (!_isPrompted)
+        {
+            Schedule(source);
         }
     }
 
@@ -199,13 +233,10 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
 
     private void StopSources()
     {
-        foreach (var source in _settings.Sources)
+        GiveUpChange();
+        foreach (var (key, source) in _sources)
         {
-            Timers.Cancel(source.Key);
-        }
-
-        foreach (var source in _sources.Values)
-        {
+            Timers.Cancel(key);
             Context.Stop(source);
         }
     }
@@ -222,11 +253,13 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
         foreach (var key in _sources.Where(entry => entry.Value.Equals(stopped)).Select(entry => entry.Key).ToList())
         {
             _sources.Remove(key);
+            _lastDue.Remove(key);
             Timers.Cancel(key);
             OnGone(key);
         }
 
         GoOnOnceStopped();
+        GoOnWithChange();
     }
 
     private void GoOnOnceStopped()

@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources.Nvml;
 using FleetVibe.Agent.Spool;
@@ -36,6 +37,8 @@ public static class AgentServices
         services.AddSingleton(settings);
         services.TryAddSingleton<NvmlThread>();
         services.TryAddSingleton(provider => SourceProps.CreateFactory(provider.GetRequiredService<NvmlThread>()));
+        services.TryAddSingleton(Finders.Factory);
+        services.AddSingleton<AgentControl>();
         services.AddSingleton<SpoolHost>();
         services.AddSingleton<AgentPrompts>();
 
@@ -58,7 +61,8 @@ public static class AgentServices
                 settings,
                 provider.GetRequiredService<SpoolHost>().Spool,
                 provider.GetRequiredService<SourceFactory>(),
-                provider.GetRequiredService<TimeProvider>()),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<FinderFactory>()),
             "agent");
         registry.Register<AgentActor>(agent);
         provider.GetRequiredService<AgentPrompts>().Attach(agent);

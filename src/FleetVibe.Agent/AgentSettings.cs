@@ -1,3 +1,4 @@
+using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Protocol.Transport;
@@ -20,6 +21,9 @@ public sealed record AgentSettings
 
     public required IReadOnlyList<SourceSettings> Sources { get; init; }
 
+    /// <summary>Where further sources are found while the agent runs.</summary>
+    public IReadOnlyList<DiscoverySettings> Discoveries { get; init; } = [];
+
     /// <summary>Time between two collections of a polled source; also the length of a window.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -33,4 +37,16 @@ public sealed record AgentSettings
 
     /// <summary>Series that this node may name; further ones go into <c>other</c>, counted.</summary>
     public int MaxSeries { get; init; } = 64;
+
+    /// <summary>These settings with what can change while the agent runs from others: sources, discoveries, times and limits.</summary>
+    public AgentSettings Reloaded(AgentSettings later) => this with
+    {
+        Sources = later.Sources,
+        Discoveries = later.Discoveries,
+        Interval = later.Interval,
+        Grace = later.Grace,
+        Heartbeat = later.Heartbeat,
+        SpoolMaxBytes = later.SpoolMaxBytes,
+        MaxSeries = later.MaxSeries,
+    };
 }

@@ -37,6 +37,25 @@ internal static class AccumulatorMessages
     /// <summary>To an agent that prints: a collection of this source was folded, whatever came of it.</summary>
     internal sealed record SourceCollected(string SourceKey) : INoSerializationVerificationNeeded;
 
+    /// <summary>From the agent, once the sources that go have stopped and before those that come start: what holds from now on.</summary>
+    internal sealed record ChangeSettings(AgentSettings Settings) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the agent: tell when each of these sources has reported a status; answered by <see cref="Collected"/>.</summary>
+    internal sealed record AwaitCollected(long Ticket, IReadOnlyCollection<string> SourceKeys) : INoSerializationVerificationNeeded;
+
+    internal sealed record Collected(long Ticket) : INoSerializationVerificationNeeded;
+
+    /// <summary>From the agent: something that people should see beside the figures.</summary>
+    internal sealed record Happened(Occurrence What, string Text) : INoSerializationVerificationNeeded;
+
+    internal enum Occurrence
+    {
+        SourcesChanged,
+        ConfigReloaded,
+        ConfigRefused,
+        DiscoveryFailed,
+    }
+
     /// <summary>To the agent: the spool broke while it was in use.</summary>
     internal sealed record SpoolLost(string Why) : INoSerializationVerificationNeeded;
 }

@@ -20,11 +20,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly AgentSettings _settings;
+    private AgentSettings _settings;
     private readonly SpoolWorker _spool;
     private readonly TimeProvider _time;
     private readonly AccumulatorState _state;
-    private readonly WindowCloser _closer;
+    private WindowCloser _closer;
     private readonly List<(string Key, IActorRef Source)> _waiting = [];
     private readonly List<Point> _events = [];
     private readonly Dictionary<string, IActorRef> _waitingToStart = [];
@@ -88,6 +88,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
 
                 Answer();
                 WriteIfDue();
+                if (report.Status is not null)
+                {
+                    NoteCollected(report.SourceKey);
+                }
+
                 break;
             case TransactionDue:
                 LookAtRoom(_time.GetUtcNow());
@@ -131,6 +136,15 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                 break;
             case DescribeAgent:
                 Sender.Tell(Describe());
+                break;
+            case ChangeSettings change:
+                OnChange(change.Settings);
+                break;
+            case AwaitCollected wanted:
+                OnAwait(wanted);
+                break;
+            case Happened happened:
+                OnHappened(happened);
                 break;
             case StoreWindows:
                 _stopper = Sender;
@@ -185,7 +199,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     private void Write(SpoolBatch batch)
     {
         _inFlight = batch;
-        _spool.RunAsync(store => store.Commit(batch, _closer))
+        var closer = _closer;
+        _spool.RunAsync(store => store.Commit(batch, closer))
             .PipeTo(Self, success: result => new BatchCommitted(result), failure: e => new SpoolFailed(e, SpoolWork.Commit, null, null));
     }
 
@@ -213,6 +228,10 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         else if (_stopper is not null)
         {
             WriteLast();
+        }
+        else
+        {
+            WriteIfDue();
         }
     }
 
@@ -289,7 +308,7 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
         }
 
         _waiting.RemoveAll(waiting => MayAnswer(waiting.Key));
-        foreach (var (key, source) in _waitingToStart.Where(waiting => MayAnswer(waiting.Key)).ToList())
+        foreach (var (key, source) in _waitingToStart.Where(waiting => MayStart(waiting.Key)).ToList())
         {
             _waitingToStart.Remove(key);
             Watch(key, source);

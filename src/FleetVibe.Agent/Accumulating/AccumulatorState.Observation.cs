@@ -18,7 +18,9 @@ internal sealed partial class AccumulatorState
     {
         var heartbeat = new Wire.Heartbeat();
         heartbeat.Sources.Add(_settings.Sources.Select(DescribeSource));
-        heartbeat.Series.Add(Series.Declared(Corrected(now)).Select(placement => placement.Key.Series).Distinct().Select(TotalsMapper.ToWire));
+        var declared = Series.Declared(Corrected(now)).Select(placement => placement.Key.Series).Distinct().ToList();
+        heartbeat.Series.Add(declared.Select(TotalsMapper.ToWire));
+        heartbeat.Withdrawn.Add(Withdrawn(declared, now).Select(TotalsMapper.ToWire));
         foreach (var part in _open.Values.TakeLast(2))
         {
             foreach (var (series, totals) in Contributions.Of(part))

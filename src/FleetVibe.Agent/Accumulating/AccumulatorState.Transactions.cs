@@ -52,6 +52,7 @@ internal sealed partial class AccumulatorState
         var sinceLast = now - _lastTransaction;
         return _folded >= MaxFoldedLines
             || _firstSeen
+            || _superseded.Count > 0
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
             || (_closableFolded && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
@@ -86,6 +87,7 @@ internal sealed partial class AccumulatorState
             Open = open,
             Moved = [.. _moved],
             Checkpoints = new Dictionary<string, byte[]>(_pendingCheckpoints),
+            Superseded = [.. _superseded],
             Seen = _seen,
             OpenRequests = _openRequests,
             WideRequests = _wide,
@@ -94,6 +96,7 @@ internal sealed partial class AccumulatorState
         };
         _moved.Clear();
         _pendingCheckpoints.Clear();
+        _superseded.Clear();
         _seen = _wide = _otherVariants = 0;
         _folded = 0;
         _closableFolded = false;

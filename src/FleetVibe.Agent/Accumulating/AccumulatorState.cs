@@ -12,13 +12,13 @@ internal sealed partial class AccumulatorState
     /// <summary>A scrape delta wider than this stands in the window of its end, and is counted as wide.</summary>
     internal static readonly TimeSpan WidestSpan = TimeSpan.FromSeconds(1.5 * WindowClock.BaseSeconds);
 
-    private readonly AgentSettings _settings;
-    private readonly Dictionary<string, SourceSettings> _sources;
+    private AgentSettings _settings;
+    private Dictionary<string, SourceSettings> _sources;
     private readonly SortedDictionary<long, WindowPart> _open = [];
     private readonly Dictionary<string, byte[]> _checkpoints = [];
     private readonly Dictionary<string, byte[]> _pendingCheckpoints = [];
     private readonly HashSet<long> _loaded = [];
-    private readonly Dictionary<string, bool> _counts;
+    private Dictionary<string, bool> _counts;
     private readonly HashSet<ShareKey> _requestSuppliers = [];
     private long _openRequests;
     private long _seen;
@@ -141,7 +141,7 @@ internal sealed partial class AccumulatorState
             share.Totals.Ttft.Record(ttft);
         }
 
-        if (!share.Counts)
+        if (!placement.Counts)
         {
             return;
         }
@@ -177,9 +177,13 @@ internal sealed partial class AccumulatorState
         var span = delta.To - delta.From;
         var wide = span > WidestSpan;
         var share = ShareOf(Open(Corrected(wide ? delta.To : delta.From + (span / 2)), today), placement);
-        if (!share.Counts)
+        if (!placement.Counts || WasCountedByAnother(placement.Key, delta))
         {
-            share.Totals.Ttft.Merge(delta.Totals.Ttft);
+            if (share.GivesTtft == placement.GivesTtft)
+            {
+                share.Totals.Ttft.Merge(delta.Totals.Ttft);
+            }
+
             return;
         }
 
@@ -252,6 +256,7 @@ internal sealed partial class AccumulatorState
             part.Series.Add(placement.Key, share);
         }
 
+        share.TakeRole(placement);
         return share;
     }
 

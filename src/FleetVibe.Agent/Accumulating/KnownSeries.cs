@@ -21,13 +21,13 @@ internal sealed class KnownSeries
     private static readonly TimeSpan ForgottenAfter = TimeSpan.FromHours(1);
     private static readonly SeriesId OtherSeries = new(SeriesId.Other, SeriesId.Other);
 
-    private readonly IReadOnlyList<SourceSettings> _sources;
-    private readonly int _max;
+    private IReadOnlyList<SourceSettings> _sources;
+    private int _max;
     private readonly Dictionary<(string Source, SeriesId Series), Placement> _placements = [];
     private readonly Dictionary<ShareKey, DateTimeOffset> _fed = [];
     private readonly Dictionary<(string Source, string Variant), DateTimeOffset> _variants = [];
-    private readonly HashSet<SeriesId> _configured;
-    private readonly HashSet<SeriesId> _named;
+    private HashSet<SeriesId> _configured;
+    private HashSet<SeriesId> _named;
 
     internal KnownSeries(IReadOnlyList<SourceSettings> sources, int max)
     {
@@ -86,6 +86,39 @@ internal sealed class KnownSeries
         }
 
         return declared;
+    }
+
+    /// <summary>
+    /// Goes over to other sources. What the ones that stay have named keeps its place; who counts is decided anew.
+    /// </summary>
+    /// <returns>Shares that begin to count.</returns>
+    internal IReadOnlyList<ShareKey> Change(IReadOnlyList<SourceSettings> sources, int max)
+    {
+        var settings = sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
+        var before = _placements.ToList();
+        (_sources, _max) = (sources, max);
+        _placements.Clear();
+        foreach (var key in _fed.Keys.Where(key => !settings.ContainsKey(key.Source)).ToList())
+        {
+            _fed.Remove(key);
+        }
+
+        _configured = [.. sources.Select(SeriesPattern.ConfiguredSeries).OfType<SeriesId>()];
+        _named = [.. _configured];
+        var begun = new List<ShareKey>();
+        foreach (var (key, old) in before)
+        {
+            if (settings.TryGetValue(key.Source, out var source) && Decide(source, key.Series) is { Capped: false } placement)
+            {
+                _placements.Add(key, placement);
+                if (placement.Counts && !old.Counts)
+                {
+                    begun.Add(placement.Key);
+                }
+            }
+        }
+
+        return begun;
     }
 
     /// <summary>Forgets series that were not fed for an hour, which frees their places.</summary>

@@ -27,9 +27,9 @@ internal sealed record ClosedWindow(
     IReadOnlyList<(RecordContent Content, long Requests)> Contents, WindowPart Whole, int PointsSkipped);
 
 /// <summary>Makes the records of a closing window: its contributions, and the points of the whole window. Pure.</summary>
-internal sealed class WindowCloser(AgentSettings settings)
+internal sealed class WindowCloser(AgentSettings settings, NodeFacts? facts = null)
 {
-    private readonly NodePoints _points = new(settings);
+    private readonly NodePoints _points = new(settings, facts ?? new NodeFacts());
 
     /// <param name="before">The window as it was closed before; null unless <paramref name="state"/> is kept.</param>
     /// <param name="own">The agent's own point; null where it is not due.</param>

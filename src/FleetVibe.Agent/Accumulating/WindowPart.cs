@@ -28,6 +28,9 @@ internal sealed class SeriesShare(bool counts, bool givesTtft, SourceRank rank)
     /// <summary>Whether it adds anything to a contribution.</summary>
     internal bool AddsNothing => !(Counts && !Totals.IsEmpty) && !(GivesTtft && Totals.Ttft.Count > 0);
 
+    /// <summary>A source that begins to count in the middle of a window. One that ceases to keeps what it brought.</summary>
+    internal void TakeRole(Placement placement) => Counts |= placement.Counts;
+
     internal void Merge(SeriesShare later)
     {
         Counts |= later.Counts;

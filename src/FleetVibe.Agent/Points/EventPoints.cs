@@ -10,6 +10,10 @@ internal static class EventPoints
     internal const string ClockSkew = "clock_skew";
     internal const string SpoolLost = "spool_lost";
     internal const string SpoolDropped = "spool_dropped";
+    internal const string SourcesChanged = "sources_changed";
+    internal const string ConfigRefused = "config_refused";
+    internal const string DiscoveryFailed = "discovery_failed";
+    internal const string Info = "info";
     internal const string Warning = "warning";
     internal const string Error = "error";
 

@@ -13,14 +13,15 @@ namespace FleetVibe.Agent.Points;
 /// This node's points of one window: the whole window, never a part. Names and types are frozen; a field that a source
 /// does not supply is absent, never zero.
 /// </summary>
-internal sealed class NodePoints(AgentSettings settings)
+internal sealed class NodePoints(AgentSettings settings, NodeFacts facts)
 {
     private const long NanosecondsPerSecond = 1_000_000_000;
 
     // The histogram's top edge: nothing is known above.
     private const double OpenMs = HistogramScale.MaxValue * 1000;
 
-    private readonly Dictionary<string, SourceSettings> _sources = settings.Sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
+    private readonly Dictionary<string, SourceSettings> _sources =
+        facts.Retired.Concat(settings.Sources).GroupBy(source => source.Key, StringComparer.Ordinal).ToDictionary(same => same.Key, same => same.Last(), StringComparer.Ordinal);
 
     /// <summary>The points of what a part touched, out of the whole window.</summary>
     /// <param name="before">The window as earlier points had it; null where there were none.</param>
@@ -64,6 +65,9 @@ internal sealed class NodePoints(AgentSettings settings)
         AddInteger(point, "dropped_spool_full", ledger.DroppedSpoolFull);
         AddInteger(point, "node_points_coalesced", ledger.NodePointsCoalesced);
         AddInteger(point, "records_coalesced", ledger.RecordsCoalesced);
+        AddInteger(point, "config_reloads", facts.Reloads);
+        AddInteger(point, "config_reloads_failed", facts.ReloadsFailed);
+        AddInteger(point, "discovery_failures", facts.DiscoveryFailures);
         AddInteger(point, "outage_seconds_left", forecast.SecondsLeft(settings.SpoolMaxBytes));
         return point;
     }

@@ -57,6 +57,11 @@ internal sealed partial class SpoolStore
                 ("$checkpoint", checkpoint));
         }
 
+        foreach (var key in batch.Superseded)
+        {
+            Execute("UPDATE sources SET checkpoint = NULL, fresh = 1 WHERE key = $key", ("$key", key));
+        }
+
         ForgetClosedWindows(batch.At);
         if (next.HighestOffered > _meta.HighestOffered)
         {

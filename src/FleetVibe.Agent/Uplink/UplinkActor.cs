@@ -25,7 +25,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
         typeof(UplinkActor).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly AgentSettings _settings;
+    private AgentSettings _settings;
     private readonly SpoolWorker _spool;
     private readonly IActorRef _accumulator;
     private readonly TimeProvider _time;
@@ -125,6 +125,14 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
                 break;
             case HeartbeatDue:
                 OnHeartbeatDue();
+                break;
+            case ChangeSettings change:
+                if (change.Settings.Heartbeat != _settings.Heartbeat)
+                {
+                    Timers.StartPeriodicTimer(nameof(HeartbeatDue), HeartbeatDue.Instance, change.Settings.Heartbeat);
+                }
+
+                _settings = change.Settings;
                 break;
             case LookDue:
                 if (_queue is not null)

@@ -28,6 +28,10 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
         return changed;
     }
 
+    /// <summary>A host says that it feeds the series no more: its sources were taken out on purpose.</summary>
+    /// <returns>Starts of the windows whose open figures may have changed.</returns>
+    public IReadOnlyCollection<long> Withdraw(string name) => _hosts.Remove(name, out var host) ? host.Open.Keys : [];
+
     /// <summary>The hosts that the owner before this one expected.</summary>
     public void TakeOver(IEnumerable<string> names, DateTimeOffset now)
     {

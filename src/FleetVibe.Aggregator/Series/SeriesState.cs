@@ -87,7 +87,8 @@ internal sealed class SeriesState
         _askAgainAt = now + _askBackoff;
     }
 
-    public void Declare(DeclareHost declaration, DateTimeOffset now) => Views.Touch(_hosts.Declare(declaration.Host, declaration.Open, now));
+    public void Declare(DeclareHost declaration, DateTimeOffset now) => Views.Touch(
+        declaration.Withdrawn ? _hosts.Withdraw(declaration.Host) : _hosts.Declare(declaration.Host, declaration.Open, now));
 
     public void Merge(MergeContribution contribution, object replyTo, DateTimeOffset now)
     {

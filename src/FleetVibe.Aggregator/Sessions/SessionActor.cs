@@ -148,7 +148,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
                 Aggregator = _context.Settings.Name,
             },
         });
-        Declare(_hello.Series, []);
+        Declare(_hello.Series, [], []);
         _log.Info("Node {0} reports here", _hello.Node);
     }
 
@@ -221,7 +221,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
                     Instance = _hello.Instance,
                     Version = _hello.Version,
                 });
-                Declare(heartbeat.Series.Count > 0 ? heartbeat.Series : _hello.Series, heartbeat.Open);
+                Declare(heartbeat.Series.Count > 0 ? heartbeat.Series : _hello.Series, heartbeat.Open, heartbeat.Withdrawn);
                 break;
             case AgentMessage.MessageOneofCase.Hello:
                 Refuse(Refused.Types.Reason.Protocol, "a second Hello in one stream");
@@ -303,12 +303,12 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
         }
     }
 
-    private void Declare(IEnumerable<SeriesKey> series, IReadOnlyCollection<OpenWindow> open)
+    private void Declare(IEnumerable<SeriesKey> series, IReadOnlyCollection<OpenWindow> open, IReadOnlyCollection<SeriesKey> withdrawn)
     {
         var windows = open.Where(window => window.Series is not null).ToLookup(window => window.Series);
-        foreach (var key in series.Distinct().Where(key => RecordSplit.DefectOf(key) is null).Take(MaxSeries))
+        foreach (var key in series.Union(withdrawn).Where(key => RecordSplit.DefectOf(key) is null).Take(MaxSeries))
         {
-            _context.Series.Tell(new DeclareHost { Series = key, Host = _hello.Node, Open = { windows[key].TakeLast(MaxOpenWindows) } });
+            _context.Series.Tell(new DeclareHost { Series = key, Host = _hello.Node, Withdrawn = withdrawn.Contains(key), Open = { windows[key].TakeLast(MaxOpenWindows) } });
         }
     }
 

@@ -70,6 +70,9 @@ public sealed class BearerToken
     public bool Matches(string presented) =>
         CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(Current), Encoding.UTF8.GetBytes(presented));
 
+    /// <summary>Whether it is the same file, or the same fixed text.</summary>
+    public bool IsSameAs(BearerToken other) => _path == other._path && (_path is not null || other.Matches(_value));
+
     public override string ToString() => _path is null ? "(hidden)" : $"(from {_path})";
 
     private static string Read(string path)

@@ -1,11 +1,14 @@
+using FleetVibe.Agent;
 using FleetVibe.Configuration;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Composition;
 
 /// <summary>The roles of one configuration in one process: started in the order of the data's end to its beginning.</summary>
-internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, RoleStack stack, TextWriter output)
+internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, RoleStack stack, TextWriter output) : IReloadable
 {
+    private AgentControl? _agent;
+
     /// <exception cref="RoleStartException">A role could not start.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -29,8 +32,9 @@ internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, R
         if (settings.Agent is { } agent)
         {
             var connected = settings.AgentUsesLocalAggregator ? agent with { Aggregators = localAggregator! } : agent;
-            await stack.StartAsync("agent", role => hosts.Agent(role, connected), cancellationToken);
-            await output.WriteLineAsync($"agent       {connected.Sources.Count} {(connected.Sources.Count == 1 ? "source" : "sources")}, reports to {Addresses(connected.Aggregators.Addresses)}");
+            var host = await stack.StartAsync("agent", role => hosts.Agent(role, connected), cancellationToken);
+            _agent = host.Services.GetRequiredService<AgentControl>();
+            await output.WriteLineAsync($"agent       {connected.Sources.Count} {(connected.Sources.Count == 1 ? "source" : "sources")}{Discoveries(connected)}, reports to {Addresses(connected.Aggregators.Addresses)}");
         }
 
         if (settings.Dashboard is { } dashboard)
@@ -38,6 +42,23 @@ internal sealed class NodeProcess(FleetVibeSettings settings, RoleHosts hosts, R
             await new PageStart(hosts, stack, output).StartAsync(dashboard with { Aggregators = localAggregator! }, settings.DashboardPortMayMove, cancellationToken);
         }
     }
+
+    public void Change(FleetVibeSettings changed)
+    {
+        if (changed.Agent is { } agent)
+        {
+            _agent?.Change(agent);
+        }
+    }
+
+    public void ReportRefused(string text) => _agent?.ReportRefused(text);
+
+    private static string Discoveries(AgentSettings agent) => agent.Discoveries.Count switch
+    {
+        0 => "",
+        1 => " and 1 discovery",
+        var several => $" and {several} discoveries",
+    };
 
     private async Task<(PeerSettings Peer, IHost Host)> StartWithDoorAsync(string role, ListenSettings listen, Func<string, LocalDoor, IHost> create, CancellationToken cancellationToken)
     {

@@ -20,18 +20,19 @@ internal static class ReferenceText
             - **Paths** that are relative start at the folder of the file.
             - **Environment variables** override the file: `{VariableProjector.Prefix}gateway__telegraf__url` is `url` of `[gateway.telegraf]`, `{VariableProjector.Prefix}agent__sources__0__model` is `model` of the first source. Lists are separated by commas.
             - **Secrets** stand in files (`token_file`, read again when they change) or in the environment (`token = "${"{NAME}"}"`); in clear text only with a warning. They are never shown.
+            - **A change of the file** is taken over while the process runs, and so it is at SIGHUP. What is marked with ↻ changes at once; of all else the old value stays until a restart, and the log says which. A file with an error changes nothing.
             - **`insecure = true`** allows what is refused otherwise, and warns at every start.
 
             """);
         foreach (var (path, section) in ConfigurationSchema.Root.Walk().Where(s => s.Path.Length > 0))
         {
-            text.Append('\n').Append("## `").Append(section.IsList ? $"[[{path}]]" : $"[{path}]").Append("`\n\n").Append(section.Doc).Append('\n');
+            text.Append('\n').Append("## `").Append(section.IsList ? $"[[{path}]]" : $"[{path}]").Append("`\n\n").Append(section.Doc).Append(section.Reloads ? " ↻" : "").Append('\n');
             if (section.Keys.Count > 0)
             {
                 text.Append("\n| key | for example | default | meaning |\n|---|---|---|---|\n");
                 foreach (var key in section.Keys)
                 {
-                    text.Append($"| `{key.Name}` | {Value(key)} | {Default(key)} | {Cell(key.Doc)}{Only(key)} |\n");
+                    text.Append($"| `{key.Name}` | {Value(key)} | {Default(key)} | {Cell(key.Doc)}{Only(key)}{(key.Reloads ? " ↻" : "")} |\n");
                 }
             }
         }

@@ -96,6 +96,21 @@ public class SeriesStateTests
     }
 
     [Fact]
+    public void A_host_whose_source_was_taken_out_is_expected_no_more()
+    {
+        StartWith("a", "b");
+        TickAt(W + 24);
+        Assert.Equal(["a", "b"], Window(W + 10).ExpectedHosts);
+        _state.Declare(new DeclareHost { Series = Wire.Series, Host = "b", Withdrawn = true }, At(W + 31));
+        TickAt(W + 44);
+        Assert.Equal(["a"], Window(W + 30).ExpectedHosts);
+
+        _state.Declare(new DeclareHost { Series = Wire.Series, Host = "b" }, At(W + 50));
+        TickAt(W + 74);
+        Assert.Equal(["a", "b"], Window(W + 60).ExpectedHosts);
+    }
+
+    [Fact]
     public void A_contribution_that_is_only_merged_is_held_and_not_settled()
     {
         StartWith("a", "b");

@@ -164,6 +164,17 @@ public class SessionActorTests : VirtualTimeKit
     }
 
     [Fact]
+    public async Task A_series_that_was_taken_out_is_told_so_to_its_entity_even_where_it_was_the_last()
+    {
+        await Open();
+        Say(new AgentMessage { Heartbeat = new Heartbeat { Withdrawn = { Wire.Series } } });
+
+        var declared = await _series.ExpectMsgAsync<DeclareHost>();
+        Assert.Equal((Wire.Series, true), (declared.Series, declared.Withdrawn));
+        await _series.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Fact]
     public async Task A_leaving_member_sends_its_agents_away()
     {
         await Open();

@@ -177,7 +177,7 @@ public class LoadingTests
     {
         var settings = Loading.Settings(Samples.AllInOne);
         var agent = settings.Agent!;
-        Assert.Equal(new AgentSettings { Node = agent.Node, DataDirectory = agent.DataDirectory, Aggregators = agent.Aggregators, Sources = agent.Sources }, agent);
+        Assert.Equal(new AgentSettings { Node = agent.Node, DataDirectory = agent.DataDirectory, Aggregators = agent.Aggregators, Sources = agent.Sources, Discoveries = agent.Discoveries }, agent);
 
         var gateway = settings.Gateway!;
         Assert.Equal(new GatewaySettings { Name = gateway.Name, DataDirectory = gateway.DataDirectory, Listen = gateway.Listen, Telegraf = gateway.Telegraf }, gateway);

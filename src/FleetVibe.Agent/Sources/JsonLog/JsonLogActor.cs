@@ -36,6 +36,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private bool isAwaitingFold;
     private bool isMoreThere;
     private bool isStatusDue;
+    private bool isStatusRead;
 
     // What happened since the last status.
     private ErrorClass? error;
@@ -133,6 +134,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         }
 
         isReading = true;
+        isStatusRead = isStatusDue;
         var (self, current) = (Self, generation);
         Task.Run(reading.Poll).PipeTo(
             self,
@@ -160,9 +162,13 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
             TellState(batch.Error, batch.ErrorText);
         }
 
-        if (batch.Requests.Count > 0 || batch.Gauges.Count > 0 || batch.Checkpoint is not null || isStatusDue)
+        if (batch.Requests.Count > 0 || batch.Gauges.Count > 0 || batch.Checkpoint is not null || isStatusRead)
         {
             Report(new SourceReport(settings.Key) { Requests = batch.Requests, Gauges = batch.Gauges, Checkpoint = batch.Checkpoint });
+        }
+        else if (isStatusDue)
+        {
+            Read();
         }
         else
         {
@@ -186,11 +192,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         }
 
         isAwaitingFold = false;
-        if (isStatusDue)
-        {
-            ReportStatusIfIdle();
-        }
-        else if (isMoreThere)
+        if (isStatusDue || isMoreThere)
         {
             Read();
         }
@@ -202,20 +204,12 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private void ReadLater() => Timers.StartSingleTimer(PollTimer, PollDue.Instance, settings.Poll);
 
-    private void ReportStatusIfIdle()
-    {
-        // Else it goes out with the report that the read under way will bring, or after the one that is being folded.
-        if (isStatusDue && !isReading && !isAwaitingFold)
-        {
-            Report(new SourceReport(settings.Key));
-        }
-    }
-
     private void Report(SourceReport report)
     {
-        if (isStatusDue)
+        // A status stands for a look that began after it was asked for: whoever asks knows that nothing older is unread.
+        if (isStatusRead)
         {
-            isStatusDue = false;
+            isStatusDue = isStatusRead = false;
             report = report with { Status = TakeStatus() };
         }
 

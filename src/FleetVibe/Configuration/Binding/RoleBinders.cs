@@ -25,7 +25,8 @@ internal static class RoleBinders
     public static AgentSettings Agent(SectionValues section, SectionReader reader, string node, string dataDirectory, AgentPeers peers, ICollection<SectionValues> read)
     {
         var sources = SourceBinder.Bind(reader, section.Origin, read);
-        if (!reader.Has(SourceBinder.SourcesPath) && !reader.Has(SourceBinder.InputsPath))
+        var discoveries = DiscoveryBinder.Bind(reader, section.Origin, read);
+        if (!reader.Has(SourceBinder.SourcesPath) && !reader.Has(SourceBinder.InputsPath) && !reader.Has(DiscoveryBinder.Path))
         {
             reader.Findings.Missing(section.Origin, "the agent has no source: add [[agent.sources]] with a kind, e.g. kind = \"json_log\" and a path");
         }
@@ -42,6 +43,7 @@ internal static class RoleBinders
             DataDirectory = dataDirectory,
             Aggregators = peers != AgentPeers.Named ? InThisProcess : TransportBinder.Peer(section, "aggregators", "token_file", reader.Findings),
             Sources = sources,
+            Discoveries = discoveries,
             Interval = section.Find<TimeSpan>("interval"),
             Grace = section.Find<TimeSpan>("grace"),
             Heartbeat = section.Find<TimeSpan>("heartbeat"),

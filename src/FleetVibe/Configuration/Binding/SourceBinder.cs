@@ -60,7 +60,6 @@ internal static class SourceBinder
     private static SourceSettings? Bind(SectionValues section, string kind, SectionValues fields, Findings findings) => kind switch
     {
         SourceSchema.JsonLog => LogBinder.Bind(section, fields, findings) is { } log ? Named(log, section) : null,
-        SourceSchema.Vllm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
         _ when SourceSchema.Engines.Contains(kind) => Engine(section, kind, findings),
         SourceSchema.VibeThinker => VibeThinker(section, findings),
         SourceSchema.Dcgm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
@@ -72,9 +71,25 @@ internal static class SourceBinder
 
     private static EngineSourceSettings? Engine(SectionValues section, string kind, Findings findings)
     {
-        if (section.Find<Uri>("endpoint") is not { } endpoint)
+        if (section.Find<Uri>("endpoint") is not { } endpoint || Engine(section, kind, endpoint, findings) is not { } source)
         {
             return null;
+        }
+
+        if (source.Model is null && !EngineKinds.NamesModel(source))
+        {
+            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs model, e.g. model = \"qwen3-4b\": its page does not name the model");
+        }
+
+        return source;
+    }
+
+    // Null where its families are wrong.
+    private static EngineSourceSettings? Engine(SectionValues section, string kind, Uri endpoint, Findings findings)
+    {
+        if (kind == SourceSchema.Vllm)
+        {
+            return OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings);
         }
 
         var families = section.Map("families");
@@ -97,12 +112,25 @@ internal static class SourceBinder
                 section),
             section,
             findings);
-        if (problems.Count == 0 && source.Model is null && !EngineKinds.NamesModel(source))
+        return problems.Count == 0 ? source : null;
+    }
+
+    /// <summary>What the targets of a discovery have in common; null where it is wrong.</summary>
+    /// <param name="endpoint">Scheme and path are those of the targets.</param>
+    public static HttpSourceSettings? Template(SectionValues section, Uri endpoint, Findings findings)
+    {
+        if (section.Find<string>("kind") is not { } kind)
         {
-            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs model, e.g. model = \"qwen3-4b\": its page does not name the model");
+            return null;
         }
 
-        return problems.Count == 0 ? source : null;
+        RequireOwnKeys(section, kind, findings);
+        return kind switch
+        {
+            SourceSchema.VibeThinker => OverHttp(Named(new VibeThinkerSourceSettings { Endpoint = endpoint, Map = section.Map("map") }, section), section, findings),
+            SourceSchema.Dcgm => OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings),
+            _ => Engine(section, kind, endpoint, findings),
+        };
     }
 
     private static VibeThinkerSourceSettings? VibeThinker(SectionValues section, Findings findings)
@@ -119,7 +147,7 @@ internal static class SourceBinder
     private static T Named<T>(T source, SectionValues section)
         where T : SourceSettings => (T)(source with
         {
-            Name = section.Find<string>("name"),
+            Name = section.Spec.Key("name") is null ? null : section.Find<string>("name"),
             Model = section.Find<string>("model"),
             Task = section.Find<string>("task"),
             Variant = section.Find<string>("variant"),
@@ -146,7 +174,7 @@ internal static class SourceBinder
         });
         TransportBinder.WarnWhenInsecure(section, findings);
         var hasSecret = section.Written("token", "token_file", "headers").Count > 0;
-        if (hasSecret && bound.Endpoint.Scheme != Uri.UriSchemeHttps && !PeerTrust.IsLoopback(bound.Endpoint) && !bound.Insecure)
+        if (section.Spec.Key("endpoint") is not null && hasSecret && bound.Endpoint.Scheme != Uri.UriSchemeHttps && !PeerTrust.IsLoopback(bound.Endpoint) && !bound.Insecure)
         {
             findings.Error(section.OriginOf("endpoint"), "endpoint is plain http to another machine, where its token could be read: use https, or set insecure = true");
         }
@@ -154,16 +182,16 @@ internal static class SourceBinder
         return bound;
     }
 
-    private static void RequireOwnKeys(SectionValues section, string kind, Findings findings)
+    public static void RequireOwnKeys(SectionValues section, string kind, Findings findings)
     {
         foreach (var key in section.Spec.Keys.Where(k => section.IsWritten(k.Name) && k.OnlyFor.Count > 0 && !k.OnlyFor.Contains(kind)))
         {
-            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to sources of kind {SourceSchema.Among(key.OnlyFor)}, not to {kind}: take it out");
+            findings.Error(section.OriginOf(key.Name), $"{key.Name} belongs to {(section.Path == DiscoveryBinder.Path ? "discoveries" : "sources")} of kind {SourceSchema.Among(key.OnlyFor)}, not to {kind}: take it out");
         }
 
         foreach (var key in section.Spec.Keys.Where(k => k.Required && k.OnlyFor.Contains(kind) && !section.IsWritten(k.Name)))
         {
-            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs {key.Name}, e.g. {key.Name} = {key.Type.Example}");
+            findings.Missing(section.Origin, $"{section.Header} of kind {kind} needs {key.Name}, e.g. {key.Name} = {key.Type.Example}");
         }
     }
 

@@ -12,6 +12,9 @@ internal sealed record KeySpec(string Name, KeyType Type, string Doc)
 
     public bool Required { get; init; }
 
+    /// <summary>Whether a reload changes it; else it needs a restart.</summary>
+    public bool Reloads { get; init; }
+
     /// <summary>The kinds of source, or the dialects, that read this key; empty means all.</summary>
     public IReadOnlyList<string> OnlyFor { get; init; } = [];
 }
@@ -21,6 +24,9 @@ internal sealed record KeySpec(string Name, KeyType Type, string Doc)
 internal sealed record SectionSpec(string Name, string Doc)
 {
     public bool IsList { get; init; }
+
+    /// <summary>Whether a reload changes everything in it.</summary>
+    public bool Reloads { get; init; }
 
     public IReadOnlyList<KeySpec> Keys { get; init; } = [];
 

@@ -31,6 +31,7 @@ internal static class SourceSchema
     public static SectionSpec Sources { get; } = new("sources", "One source of the agent: a log, a metrics page, or a GPU tool.")
     {
         IsList = true,
+        Reloads = true,
         Keys =
         [
             new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's.") { Required = true },
@@ -80,7 +81,21 @@ internal static class SourceSchema
     public static SectionSpec VibeThinkerInput { get; } = new("vibe_thinker", "A block of the VibeThinker plugin for Telegraf, as it is: a source of kind vibethinker.")
     {
         IsList = true,
+        Reloads = true,
         Keys = [.. Shared.Select(ForAll), .. OverHttp.Select(ForAll), Map],
+    };
+
+    /// <summary>What the targets of a discovery have in common: a source without its address.</summary>
+    public static SectionSpec Template { get; } = new("source", "What every found target is. Its labels may say otherwise.")
+    {
+        Keys =
+        [
+            new KeySpec("kind", new ChoiceType("kind of source", Http, Vllm), "As in [[agent.sources]].") { Default = EngineSourceSettings.Auto },
+            new KeySpec("scheme", new ChoiceType("scheme", ["http", "https"], "https"), "How the targets are reached; the label __scheme__ says otherwise.") { Default = "http" },
+            new KeySpec("path", new TextType("/prometheus/metrics"), "Path of their pages; the label __metrics_path__ says otherwise.") { DefaultNote = "/metrics; / for auto" },
+            .. Sources.Keys.Where(key => key.Name is not ("kind" or "name" or "endpoint") && (key.OnlyFor.Count == 0 || key.OnlyFor.Any(Http.Contains)))
+                .Select(key => key with { OnlyFor = [.. key.OnlyFor.Where(Http.Contains)] }),
+        ],
     };
 
     /// <summary>Kinds for a message: all engines as one.</summary>

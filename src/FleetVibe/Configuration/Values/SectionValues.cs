@@ -34,6 +34,9 @@ internal sealed class SectionValues
     /// <summary>In the order of the schema, without what this kind of source or this dialect does not read.</summary>
     public IEnumerable<KeyValue> All => Spec.Keys.Where(k => _values.ContainsKey(k.Name) && IsRead(k)).Select(k => _values[k.Name]);
 
+    /// <summary>The value of a key, or null where it has none.</summary>
+    public KeyValue? Get(string key) => _values.GetValueOrDefault(key);
+
     /// <summary>Whether the user wrote the key, even if what was written is wrong.</summary>
     public bool IsWritten(string key) => _written.Contains(key);
 

@@ -24,11 +24,13 @@ internal static class CheckCommand
         }
 
         await output.WriteLineAsync(EffectiveText.Of(loaded.Sections));
-        WriteCounting(settings, output);
+        var found = await FoundSources.LookAsync(settings, probe, TimeProvider.System, cancellation);
+        found.Write(output);
+        WriteCounting(found.Settings, output);
         await output.WriteLineAsync(settings.AgentOnlyPrints
             ? ExecdText.Of(file, ThisProgram())
             : $"{file} is good: this process would be {string.Join(", ", settings.Roles)}");
-        return !probe || await ProbeAsync(settings, output, cancellation) ? ExitCodes.Ok : ExitCodes.VerdictFailed;
+        return !probe || await ProbeAsync(found, output, cancellation) ? ExitCodes.Ok : ExitCodes.VerdictFailed;
     }
 
     private static IEnumerable<string> ThisProgram() =>
@@ -48,9 +50,9 @@ internal static class CheckCommand
             CountingRanks.Decide(agent.Sources).Select(d => new[] { d.Source.Key, d.Counts ? "yes" : "no", d.GivesTtft ? "yes" : "no", d.Reason }));
     }
 
-    private static async Task<bool> ProbeAsync(FleetVibeSettings settings, TextWriter output, CancellationToken cancellation)
+    private static async Task<bool> ProbeAsync(FoundSources found, TextWriter output, CancellationToken cancellation)
     {
-        var results = await new Probes(settings, TimeProvider.System).RunAsync(cancellation);
+        IReadOnlyList<ProbeResult> results = [.. found.Results, .. await new Probes(found.Settings, TimeProvider.System).RunAsync(cancellation)];
         TextTable.Write(output, ["probe:", "target:", "result:", "found:"], results.Select(r => new[] { r.What, r.Target, r.Ok ? "ok" : "FAILED", r.Text }));
         foreach (var warning in results.SelectMany(r => r.Warnings))
         {

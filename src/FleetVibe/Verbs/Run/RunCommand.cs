@@ -12,7 +12,7 @@ internal static class RunCommand
     public static Command Create()
     {
         var config = ConfigurationOption.Create();
-        var command = new Command("run", "Runs the roles that a configuration names, until Ctrl-C or SIGTERM.") { config };
+        var command = new Command("run", "Runs the roles that a configuration names, until Ctrl-C or SIGTERM. SIGHUP, or a change of the file, brings in what can change meanwhile.") { config };
         command.SetAction((result, _) => RunAsync(result.GetRequiredValue(config), Console.Out, Console.Error));
         return command;
     }
@@ -20,7 +20,8 @@ internal static class RunCommand
     private static async Task<int> RunAsync(string file, TextWriter output, TextWriter error)
     {
         using var signals = new StopSignals();
-        if (ConfigurationOption.Load(file, error) is not { Settings: { } settings })
+        using var reload = new ReloadSignal();
+        if (ConfigurationOption.Load(file, error) is not { Settings: { } settings } loaded)
         {
             return ExitCodes.Usage;
         }
@@ -28,10 +29,12 @@ internal static class RunCommand
         await output.WriteLineAsync($"fleetvibe {Version} on {settings.Node}: {string.Join(", ", settings.Roles)}");
         await using var stack = new RoleStack(error);
         var process = new NodeProcess(settings, new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => stack.IsStopping)), stack, output);
+        var reloader = new Reloader(file, loaded, () => ConfigurationLoader.LoadFile(file, LoadingOptions.OfThisProcess()), process, output, error);
         try
         {
             await process.StartAsync(signals.Token);
             await output.WriteLineAsync("running; Ctrl-C stops");
+            _ = reloader.RunAsync(reload, TimeProvider.System, signals.Token);
             return await UntilStoppedAsync(stack, output, error, signals.Token);
         }
         catch (RoleStartException e)

@@ -1,0 +1,102 @@
+using FleetVibe.Configuration;
+using FleetVibe.Configuration.Reloading;
+
+namespace FleetVibe.Composition;
+
+/// <summary>What a reload changes in running roles.</summary>
+internal interface IReloadable
+{
+    /// <summary>Brings into force what can change while the roles run.</summary>
+    void Change(FleetVibeSettings settings);
+
+    /// <summary>Makes it seen where figures are seen that a configuration was refused.</summary>
+    void ReportRefused(string text);
+}
+
+/// <summary>
+/// Reads the configuration again at SIGHUP and when the file holds something else. One with an error changes nothing; of
+/// one that is good the old value stays where a restart is needed, and each such key is named.
+/// </summary>
+internal sealed class Reloader(
+    string file, LoadedConfiguration first, Func<LoadedConfiguration> load, IReloadable roles, TextWriter output, TextWriter error)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
+
+    private readonly SettledContent _content = new(file);
+    private LoadedConfiguration _inForce = first;
+
+    public async Task RunAsync(ReloadSignal signal, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var asked = await signal.WaitAsync(LookEvery, time, cancellationToken);
+                if (asked)
+                {
+                    _content.Taken();
+                    Reload("SIGHUP");
+                }
+                else if (_content.Look())
+                {
+                    Reload("it changed");
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The process stops.
+        }
+    }
+
+    internal void Reload(string why)
+    {
+        LoadedConfiguration loaded;
+        try
+        {
+            loaded = load();
+        }
+        catch (Exception e)
+        {
+            Refuse(why, $"it cannot be read ({e.GetType().Name}: {e.Message})");
+            return;
+        }
+
+        foreach (var finding in loaded.Findings)
+        {
+            error.WriteLine(finding);
+        }
+
+        if (loaded.Settings is not { } settings)
+        {
+            Refuse(why, loaded.Findings.First(finding => finding.IsError).ToString());
+            return;
+        }
+
+        var restart = ConfigurationChange.NeedingRestart(_inForce, loaded);
+        foreach (var finding in restart)
+        {
+            error.WriteLine(finding);
+        }
+
+        // What needs a restart is compared with what the roles run on, however often the file is read.
+        var changes = ConfigurationChange.Reloads(_inForce.Settings!, settings);
+        _inForce = _inForce with
+        {
+            Settings = _inForce.Settings! with { Agent = settings.Agent is { } agent ? _inForce.Settings.Agent?.Reloaded(agent) : _inForce.Settings.Agent },
+        };
+        if (changes)
+        {
+            roles.Change(_inForce.Settings);
+        }
+
+        output.WriteLine($"configuration read again ({why}): {(changes ? "its changes are in force" : "nothing changed that can be brought into force")}"
+            + (restart.Count == 0 ? "" : $"; {restart.Count} {(restart.Count == 1 ? "change needs" : "changes need")} a restart"));
+    }
+
+    private void Refuse(string why, string problem)
+    {
+        error.WriteLine($"configuration refused ({why}): {file} has errors, so the one before stays in force and nothing else changes; correct it, it is read again then");
+        roles.ReportRefused($"the configuration was refused, the one before stays in force: {problem}");
+    }
+}

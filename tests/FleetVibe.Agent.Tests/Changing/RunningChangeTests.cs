@@ -1,0 +1,256 @@
+using System.Collections.Concurrent;
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using FleetVibe.Agent.Discovery;
+using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Spool;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using static FleetVibe.Agent.Accumulating.AccumulatorMessages;
+using static FleetVibe.Agent.Sources.SourceMessages;
+using static FleetVibe.Agent.Tests.Fixtures;
+
+namespace FleetVibe.Agent.Tests.Changing;
+
+/// <summary>Sources of a running agent come and go on virtual time; the test plays the sources.</summary>
+public sealed class RunningChangeTests : TestKit, IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly TempFolder _folder = new();
+    private readonly FakeTimeProvider _time = new(At(0));
+    private readonly ConcurrentDictionary<string, IActorRef> _accumulators = new();
+    private readonly ConcurrentDictionary<string, TestProbe> _sources = new();
+    private SpoolWorker _spool = null!;
+
+    public RunningChangeTests()
+        : base("""akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """)
+    {
+    }
+
+    public async Task InitializeAsync()
+    {
+        _spool = await SpoolWorker.OpenAsync(_folder.Path, _time, NullLogger.Instance);
+        foreach (var source in new SourceSettings[] { RequestLog, Vllm, Gpus, Vllm with { Name = "found" } })
+        {
+            _sources[source.Key] = CreateTestProbe();
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Sys.Terminate();
+        _spool.Dispose();
+        _folder.Dispose();
+    }
+
+    private IActorRef Agent(AgentSettings settings, FinderFactory? finders = null) => Sys.ActorOf(AgentActor.CreateProps(
+        settings with { DataDirectory = _folder.Path },
+        _spool,
+        (source, accumulator, _) =>
+        {
+            _accumulators[source.Key] = accumulator;
+            var probe = _sources[source.Key];
+            return Props.Create(() => new PlayedSource(source, accumulator, probe));
+        },
+        _time,
+        finders));
+
+    private async Task AdvanceAsync(IActorRef sut, double seconds)
+    {
+        var step = TimeSpan.FromMilliseconds(250);
+        for (var passed = 0d; passed < seconds; passed += step.TotalSeconds)
+        {
+            _time.Advance(step);
+            ((TestScheduler)Sys.Scheduler).Advance(step);
+            await sut.Ask<ActorIdentity>(new Identify(1), Patience);
+        }
+    }
+
+    private Task<StartSource> StartedAsync(SourceSettings source) => SaidAsync<StartSource>(source);
+
+    private async Task<T> SaidAsync<T>(SourceSettings source)
+        where T : class => (T)await _sources[source.Key].FishForMessageAsync(message => message is T, Patience);
+
+    private List<object> Told(SourceSettings source)
+    {
+        var told = new List<object>();
+        while (_sources[source.Key].HasMessages)
+        {
+            told.Add(_sources[source.Key].ReceiveOne(TimeSpan.Zero));
+        }
+
+        return told;
+    }
+
+    private void Report(SourceSettings source, SourceReport report) => _accumulators[source.Key].Tell(report, _sources[source.Key]);
+
+    private static AgentSettings With(params SourceSettings[] sources) => Settings(sources);
+
+    [Fact]
+    public async Task A_source_that_goes_is_collected_once_more_and_what_it_had_is_counted()
+    {
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(Gpus)));
+
+        await SaidAsync<CollectDue>(RequestLog);
+        Report(RequestLog, Lines(5, Request(1), Request(2)) with { Status = Ok(3) });
+
+        await SaidAsync<Stopped>(RequestLog);
+        await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
+        var contents = await _spool.RunAsync(store => store.Load());
+        Assert.Equal(2, Assert.Single(contents.Open).CountedRequests);
+        Assert.Equal([5], contents.Checkpoints[RequestLog.Key]);
+    }
+
+    [Fact]
+    public async Task A_source_that_no_longer_answers_is_waited_for_a_moment_only()
+    {
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(Gpus)));
+        await SaidAsync<CollectDue>(RequestLog);
+        await AdvanceAsync(agent, 4.75);
+        Assert.DoesNotContain(Told(RequestLog), message => message is Stopped);
+        await AdvanceAsync(agent, 0.5);
+
+        await SaidAsync<Stopped>(RequestLog);
+    }
+
+    [Fact]
+    public async Task A_source_that_comes_back_goes_on_at_its_checkpoint()
+    {
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        Report(RequestLog, Lines(9, Request(1)));
+        agent.Tell(new ChangeSettings(With(Gpus)));
+        await SaidAsync<CollectDue>(RequestLog);
+        Report(RequestLog, new SourceReport(RequestLog.Key) { Status = Ok(2) });
+        await SaidAsync<Stopped>(RequestLog);
+
+        agent.Tell(new ChangeSettings(With(Gpus, RequestLog)));
+
+        var again = await StartedAsync(RequestLog);
+        Assert.Equal([9], again.Checkpoint);
+        Assert.Equal((false, At(0)), (again.SpoolIsFresh, again.WatchedSince));
+    }
+
+    [Fact]
+    public async Task An_engine_takes_over_from_a_log_and_the_log_does_not_count_it_again()
+    {
+        var agent = Agent(With(RequestLog, Vllm));
+        await StartedAsync(RequestLog);
+        await StartedAsync(Vllm);
+        Report(RequestLog, Lines(9, Request(1)));
+        agent.Tell(new ChangeSettings(With(Vllm)));
+        await SaidAsync<CollectDue>(RequestLog);
+        await agent.Ask<ActorIdentity>(new Identify(1), Patience);
+        Assert.False(_sources[Vllm.Key].HasMessages);
+        Report(RequestLog, new SourceReport(RequestLog.Key) { Status = Ok(2) });
+        await SaidAsync<Stopped>(RequestLog);
+
+        // Only once the log has stopped is the engine collected: what it saw so far was the log's.
+        await SaidAsync<CollectDue>(Vllm);
+        Report(Vllm, new SourceReport(Vllm.Key) { Deltas = [Delta(0, 0.5, 1)], Status = Ok(0.5) });
+        agent.Tell(new ChangeSettings(With(RequestLog, Vllm)));
+        await SaidAsync<CollectDue>(Vllm);
+        Report(Vllm, new SourceReport(Vllm.Key) { Deltas = [Delta(0.5, 1, 4)], Status = Ok(1) });
+
+        var again = await StartedAsync(RequestLog);
+        Assert.Null(again.Checkpoint);
+        Assert.True(again.SpoolIsFresh);
+        await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
+        Assert.Equal(1 + 4, Assert.Single((await _spool.RunAsync(store => store.Load())).Open).CountedRequests);
+    }
+
+    [Fact]
+    public async Task A_source_that_stays_is_left_alone()
+    {
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(RequestLog with { Fields = new LogFields() }, Vllm with { Model = "other" })));
+        await StartedAsync(Vllm);
+        await AdvanceAsync(agent, 2);
+
+        Assert.DoesNotContain(Told(RequestLog), message => message is Stopped or CollectDue);
+        await SaidAsync<Stopped>(Gpus);
+    }
+
+    [Fact]
+    public async Task Of_several_changes_at_once_the_last_is_what_comes_out()
+    {
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(Gpus)));
+        agent.Tell(new ChangeSettings(With(Gpus, Vllm)));
+        agent.Tell(new ChangeSettings(With(RequestLog with { MaxLineBytes = 2048 })));
+        await SaidAsync<CollectDue>(RequestLog);
+        Report(RequestLog, new SourceReport(RequestLog.Key) { Status = Ok(2) });
+        await SaidAsync<Stopped>(RequestLog);
+
+        await StartedAsync(RequestLog);
+        var description = await _accumulators[RequestLog.Key].Ask<AgentDescription>(new DescribeAgent(), Patience);
+        Assert.Equal(["json_log"], description.Body.Sources.Select(source => source.Kind));
+        Assert.False(_accumulators.ContainsKey(Vllm.Key));
+    }
+
+    [Fact]
+    public async Task An_interval_that_changes_holds_from_the_next_collection()
+    {
+        var agent = Agent(With(RequestLog));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(RequestLog) with { Interval = TimeSpan.FromSeconds(2) }));
+        await AdvanceAsync(agent, 6);
+
+        Assert.InRange(Told(RequestLog).OfType<CollectDue>().Count(), 2, 3);
+    }
+
+    [Fact]
+    public async Task What_a_discovery_finds_is_read_until_it_is_found_no_more()
+    {
+        var finder = new PlayedFinder();
+        var discovery = new FileDiscoverySettings
+        {
+            Files = ["/targets.json"], Source = new SourceTemplate(Vllm with { Name = null }),
+        };
+        SourceSettings found = Vllm with { Name = "found" };
+        var agent = Agent(With(Gpus) with { Discoveries = [discovery] }, (_, _) => finder);
+        await StartedAsync(Gpus);
+        await finder.SayAsync(DiscoveryOutcome.Found([new DiscoveredTarget("127.0.0.1:8000", new Dictionary<string, string> { ["name"] = "found" })]));
+        await StartedAsync(found);
+
+        // Whatever fails changes nothing.
+        await finder.SayAsync(DiscoveryOutcome.Failed("no such file"));
+        await finder.SayAsync(DiscoveryOutcome.Found([]));
+
+        await SaidAsync<CollectDue>(found);
+        Report(found, new SourceReport(found.Key) { Deltas = [Delta(0, 1, 3)], Status = Ok(1) });
+        await SaidAsync<Stopped>(found);
+        await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
+        Assert.Equal(3, Assert.Single((await _spool.RunAsync(store => store.Load())).Open).CountedRequests);
+    }
+
+    /// <summary>A discovery that finds what the test says.</summary>
+    private sealed class PlayedFinder : ITargetFinder
+    {
+        private readonly System.Threading.Channels.Channel<DiscoveryOutcome> _outcomes = System.Threading.Channels.Channel.CreateUnbounded<DiscoveryOutcome>();
+
+        public IAsyncEnumerable<DiscoveryOutcome> WatchAsync(CancellationToken cancellation) => _outcomes.Reader.ReadAllAsync(cancellation);
+
+        internal ValueTask SayAsync(DiscoveryOutcome outcome) => _outcomes.Writer.WriteAsync(outcome);
+    }
+
+    private sealed record Stopped : INoSerializationVerificationNeeded;
+
+    /// <summary>A source that says it is ready, shows a test what it is told, and when it stops.</summary>
+    private sealed class PlayedSource(SourceSettings settings, IActorRef accumulator, IActorRef probe) : UntypedActor
+    {
+        protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
+
+        protected override void PostStop() => probe.Tell(new Stopped());
+
+        protected override void OnReceive(object message) => probe.Forward(message);
+    }
+}
