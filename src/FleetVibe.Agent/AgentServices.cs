@@ -1,6 +1,7 @@
 using Akka;
 using Akka.Actor;
 using Akka.Hosting;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -30,12 +31,13 @@ public static class AgentServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
-        services.TryAddSingleton(SourceProps.Factory);
+        services.AddSingleton<ProxyHost>();
+        services.TryAddSingleton(provider => provider.GetRequiredService<ProxyHost>().FactoryOver(SourceProps.Factory));
         services.AddSingleton<SpoolHost>();
 
         // Before Akka's own service, so that it starts earlier and stops later.
         services.AddHostedService(provider => provider.GetRequiredService<SpoolHost>());
-        return services.AddAkka("fleetvibe-agent", (akka, provider) => akka
+        services.AddAkka("fleetvibe-agent", (akka, provider) => akka
             .ConfigureLoggers(loggers =>
             {
                 loggers.ClearLoggers();
@@ -43,6 +45,9 @@ public static class AgentServices
             })
             .AddHocon(Settings, HoconAddMode.Prepend)
             .WithActors((system, registry) => Start(system, registry, settings, provider)));
+
+        // Behind Akka's, so that proxies stop while the actors can still store what was measured.
+        return services.AddHostedService(provider => provider.GetRequiredService<ProxyHost>());
     }
 
     private static void Start(ActorSystem system, IActorRegistry registry, AgentSettings settings, IServiceProvider provider)

@@ -37,7 +37,7 @@ internal static class SourceBinder
                 reader.Findings.Error(fields.Origin, $"fields belongs to sources of kind {SourceSchema.JsonLog}, not to {kind}: take it out");
             }
 
-            if (Bind(section, kind, fields, reader.Findings) is { } source)
+            if ((kind == SourceSchema.Proxy ? ProxyBinder.Bind(section, reader) : Bind(section, kind, fields, reader.Findings)) is { } source)
             {
                 bound.Add((source, section.Origin));
             }
@@ -53,6 +53,7 @@ internal static class SourceBinder
         }
 
         RequireDistinct(bound, reader.Findings);
+        ProxyBinder.RequireDistinct(bound, reader.Findings);
         return [.. bound.Select(b => b.Source)];
     }
 
@@ -148,7 +149,7 @@ internal static class SourceBinder
         return source with { Model = source.Model ?? DefaultModel, Task = source.Task ?? DefaultTask };
     }
 
-    private static T Named<T>(T source, SectionValues section)
+    internal static T Named<T>(T source, SectionValues section)
         where T : SourceSettings => (T)(source with
         {
             Name = section.Find<string>("name"),
@@ -159,7 +160,7 @@ internal static class SourceBinder
             Gpus = section.List<string>("gpu"),
         });
 
-    private static T OverHttp<T>(T source, SectionValues section, Findings findings)
+    internal static T OverHttp<T>(T source, SectionValues section, Findings findings)
         where T : HttpSourceSettings
     {
         if (section.IsWritten("token") && section.IsWritten("token_file"))
