@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace FleetVibe.Agent.Sources.Proxy;
 
 /// <summary>What stands at a path.</summary>
@@ -29,13 +31,17 @@ internal interface IJsonFieldSink
 /// of texts and the depth. Elements of an array stand at the path of the array. It does not validate: what it does not
 /// understand it skips, up to the next <see cref="Reset"/> or line. Not thread safe.
 /// </summary>
-internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
+internal sealed class JsonFieldScanner
 {
     /// <summary>Longest part of a text or number that is kept, in bytes.</summary>
     public const int MaxCapture = 256;
 
     private const int MaxDepth = 16;
+    private static readonly SearchValues<byte> WordEnds = SearchValues.Create(" \t\r\n,]}"u8);
+    private static readonly SearchValues<byte> Structure = SearchValues.Create("\"{}[]"u8);
 
+    private readonly JsonPathTree _paths;
+    private readonly IJsonFieldSink _sink;
     private readonly byte[] _captured = new byte[MaxCapture];
     private readonly Level[] _levels = new Level[MaxDepth];
     private State _state = State.Value;
@@ -46,7 +52,14 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
     private int _skipDepth;
 
     // Of the value that is expected or being read; null where nothing below it is wanted.
-    private JsonPathTree? _node = paths;
+    private JsonPathTree? _node;
+
+    public JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
+    {
+        _paths = paths;
+        _sink = sink;
+        _node = paths;
+    }
 
     private enum State : byte
     {
@@ -72,7 +85,7 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
     {
         _state = State.Value;
         _depth = _skipDepth = 0;
-        _node = paths;
+        _node = _paths;
         _isEscape = false;
     }
 
@@ -158,7 +171,7 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
             case (byte)'{' or (byte)'[':
                 if (_node?.Field is { } field)
                 {
-                    sink.OnField(field, JsonFieldKind.Container, [], true);
+                    _sink.OnField(field, JsonFieldKind.Container, [], true);
                 }
 
                 Enter(first == '[');
@@ -201,8 +214,8 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
         if (_depth == 0)
         {
             _state = State.Value;
-            _node = paths;
-            sink.OnValue();
+            _node = _paths;
+            _sink.OnValue();
         }
     }
 
@@ -258,7 +271,7 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
 
     private int ReadWord(ReadOnlySpan<byte> bytes)
     {
-        var end = bytes.IndexOfAny(" \t\r\n,]}"u8);
+        var end = bytes.IndexOfAny(WordEnds);
         Capture(end < 0 ? bytes : bytes[..end]);
         if (end >= 0)
         {
@@ -279,13 +292,13 @@ internal sealed class JsonFieldScanner(JsonPathTree paths, IJsonFieldSink sink)
     {
         if (_node?.Field is { } field)
         {
-            sink.OnField(field, kind, _captured.AsSpan(0, _length), _isWhole);
+            _sink.OnField(field, kind, _captured.AsSpan(0, _length), _isWhole);
         }
     }
 
     private int Skip(ReadOnlySpan<byte> bytes)
     {
-        var at = bytes.IndexOfAny("\"{}[]"u8);
+        var at = bytes.IndexOfAny(Structure);
         if (at < 0)
         {
             return bytes.Length;

@@ -59,13 +59,10 @@ internal sealed class ProxyActor : UntypedActor, IWithTimers
     // What the requests that ended last have measured: nobody else can tell it.
     protected override void PostStop()
     {
-        if (_isStarted)
+        var batch = _queue.Take(int.MaxValue, withStatus: true);
+        if (batch.Requests.Count > 0 || batch.Unmeasured.Count > 0)
         {
-            var batch = _queue.Take(int.MaxValue, withStatus: true);
-            if (batch.Requests.Count > 0 || batch.Unmeasured.Count > 0)
-            {
-                _accumulator.Tell(ReportOf(batch, StatusOf(batch, TimeSpan.Zero)));
-            }
+            _accumulator.Tell(ReportOf(batch, StatusOf(batch, TimeSpan.Zero)));
         }
 
         _stopped.Cancel();
