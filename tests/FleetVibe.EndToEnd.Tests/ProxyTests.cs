@@ -64,7 +64,7 @@ public class ProxyTests
 
         Assert.Equal(All, telegraf.FleetSum("requests"));
         Assert.Equal(Streams + Limited, telegraf.FleetSum("requests", Of("qwen3-4b")));
-        Assert.Equal((0L, Unknown), (telegraf.FleetSum("errors", Of("qwen3-4b")), telegraf.FleetSum("errors", Of("none"))));
+        Assert.Equal((0L, (long)Unknown), (telegraf.FleetSum("errors", Of("qwen3-4b")), telegraf.FleetSum("errors", Of("none"))));
         Assert.Equal(Limited, telegraf.FleetSum("length_limited"));
         Assert.Equal((Streams * 7) + (Limited * 3), telegraf.FleetSum("input_tokens"));
         Assert.Equal((Streams * 5) + (Limited * 4), telegraf.FleetSum("output_tokens"));

@@ -34,7 +34,7 @@ public class ProxyFoldingTests
         var stored = StoredWindowMapper.FromStored(StoredWindowMapper.ToStored(state.TakeBatch(At(12), 0).Closing.Single(closing => closing.Part.Start == Start).Part));
 
         var point = Assert.Single(new NodePoints(settings).Of(stored, stored));
-        Assert.Equal((12.5, 1), (point.Get("inter_token_ms")!.Float, point.Get("requests")!.Integer));
+        Assert.Equal((12.5, 1L), (point.Get("inter_token_ms")!.Float, point.Get("requests")!.Integer));
         Assert.Equal(100, point.Get("ttft_p50_ms")!.Float, 1.0);
     }
 

@@ -1,4 +1,4 @@
-using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Protocol.Transport;
@@ -51,7 +51,7 @@ internal sealed class ProxyServer(ProxySourceSettings settings, MeasuredQueue qu
         {
             await _app.StartAsync(cancellationToken);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             throw new InvalidOperationException(
                 $"the proxy before {FetchErrors.Place(settings.Endpoint)} cannot listen on {settings.Listen.Address} ({e.GetBaseException().Message.TrimEnd('.')}): set listen of that source to a free port of this machine", e);

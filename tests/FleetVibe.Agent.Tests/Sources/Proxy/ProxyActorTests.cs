@@ -88,7 +88,7 @@ public sealed class ProxyActorTests : TestKit
         source.Tell(CollectDue.Instance);
         _engine.Answer("{}");
         var gauge = Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Gauges);
-        Assert.Equal(("m", 200d), (gauge.Series.Model, gauge.InterTokenMs));
+        Assert.Equal(("m", (double?)200), (gauge.Series.Model, gauge.InterTokenMs));
     }
 
     [Fact]

@@ -150,7 +150,7 @@ public class ProxyServerTests
 
         var measured = Assert.Single(batch.Requests);
         Assert.Equal(("qwen3-4b", "default", "B"), (measured.Series.Model, measured.Series.Task, measured.Series.Variant));
-        Assert.Equal((7, 3, RequestOutcome.LengthLimited, clock.GetUtcNow()), (measured.InputTokens, measured.OutputTokens, measured.Outcome, measured.CompletedAt));
+        Assert.Equal((7L, 3L, RequestOutcome.LengthLimited, clock.GetUtcNow()), (measured.InputTokens, measured.OutputTokens, measured.Outcome, measured.CompletedAt));
         Assert.InRange(measured.TtftSeconds!.Value, 1, measured.DurationSeconds!.Value - 1);
         Assert.Empty(batch.Unmeasured);
     }
@@ -174,7 +174,7 @@ public class ProxyServerTests
 
         await isCancelled.Task.WaitAsync(Limit, TimeProvider.System);
         var measured = await proxy.OneMeasuredAsync();
-        Assert.Equal((RequestOutcome.Error, 1), (measured.Outcome, measured.OutputTokens));
+        Assert.Equal((RequestOutcome.Error, 1L), (measured.Outcome, measured.OutputTokens));
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public class ProxyServerTests
         using (var answer = await PostAsync(proxy, Chat, ChatRequest))
         {
             using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
-            while (await reader.ReadLineAsync() != "data: [DONE]")
+            while (await reader.ReadLineAsync() is { } line && line != "data: [DONE]")
             {
             }
         }
@@ -205,15 +205,17 @@ public class ProxyServerTests
     [Fact]
     public async Task An_answer_that_breaks_off_breaks_off_at_the_client_too()
     {
+        var hasHead = new TaskCompletionSource();
         await using var proxy = await TestProxy.StartAsync(async context =>
         {
             await context.Request.Body.CopyToAsync(Stream.Null);
             await StreamAsync(context, "a", "b");
-            await context.Response.Body.FlushAsync();
+            await hasHead.Task;
             context.Abort();
         });
 
         using var answer = await PostAsync(proxy, Chat, ChatRequest);
+        hasHead.SetResult();
         await Assert.ThrowsAnyAsync<IOException>(async () => await (await answer.Content.ReadAsStreamAsync()).CopyToAsync(Stream.Null));
         var measured = await proxy.OneMeasuredAsync();
         Assert.Equal((RequestOutcome.Error, "qwen3-4b"), (measured.Outcome, measured.Series.Model));
@@ -262,7 +264,8 @@ public class ProxyServerTests
         Assert.Equal("gzip", answer.Content.Headers.ContentEncoding.Single());
         var batch = await proxy.MeasuredAsync();
         var measured = Assert.Single(batch.Requests);
-        Assert.Equal((RequestOutcome.Success, 0, null), (measured.Outcome, measured.InputTokens, measured.TtftSeconds));
+        Assert.Equal((RequestOutcome.Success, 0L), (measured.Outcome, measured.InputTokens));
+        Assert.Null(measured.TtftSeconds);
         Assert.NotNull(measured.DurationSeconds);
         Assert.Equal(1, batch.Unmeasured[Unmeasured.Unreadable]);
     }

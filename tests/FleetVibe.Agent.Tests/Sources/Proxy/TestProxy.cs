@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Tests.Sources.Http;
@@ -11,10 +12,10 @@ internal sealed class TestProxy : IAsyncDisposable
 {
     private readonly ProxyServer _server;
 
-    private TestProxy(LoopbackServer? engine, ProxyServer server, MeasuredQueue queue, HttpMessageHandler? handler)
+    private TestProxy(LoopbackServer? engine, ProxyServer server, MeasuredQueue queue, HttpMessageHandler handler)
     {
         (Engine, _server, Queue) = (engine, server, queue);
-        Client = new HttpClient(handler ?? new SocketsHttpHandler { UseProxy = false }) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
+        Client = new HttpClient(handler) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public static ProxySourceSettings Settings { get; } = new()
@@ -29,15 +30,17 @@ internal sealed class TestProxy : IAsyncDisposable
 
     public MeasuredQueue Queue { get; }
 
-    public static async Task<TestProxy> StartAsync(
-        RequestDelegate answer, Func<ProxySourceSettings, ProxySourceSettings>? change = null, TimeProvider? time = null, HttpMessageHandler? handler = null)
-    {
-        var engine = await LoopbackServer.StartAsync(answer);
-        return await StartAsync(engine, engine.Address, change, time, handler);
-    }
+    public static Task<TestProxy> StartAsync(
+        RequestDelegate answer, Func<ProxySourceSettings, ProxySourceSettings>? change = null, TimeProvider? time = null) =>
+        StartAsync(answer, change, time, new SocketsHttpHandler { UseProxy = false }, null);
+
+    /// <summary>TLS on both sides.</summary>
+    public static Task<TestProxy> StartAsync(
+        RequestDelegate answer, Func<ProxySourceSettings, ProxySourceSettings> change, HttpMessageHandler handler, X509Certificate2 certificate) =>
+        StartAsync(answer, change, null, handler, certificate);
 
     public static Task<TestProxy> StartWithoutEngineAsync(Func<ProxySourceSettings, ProxySourceSettings>? change = null) =>
-        StartAsync(null, new Uri("http://127.0.0.1:1"), change, null, null);
+        StartAsync(null, new Uri("http://127.0.0.1:1"), change, null, new SocketsHttpHandler { UseProxy = false });
 
     /// <summary>What was measured: waits until every request is over, which ends the proxy.</summary>
     public async Task<MeasuredBatch> MeasuredAsync()
@@ -60,7 +63,15 @@ internal sealed class TestProxy : IAsyncDisposable
     }
 
     private static async Task<TestProxy> StartAsync(
-        LoopbackServer? engine, Uri address, Func<ProxySourceSettings, ProxySourceSettings>? change, TimeProvider? time, HttpMessageHandler? handler)
+        RequestDelegate answer, Func<ProxySourceSettings, ProxySourceSettings>? change, TimeProvider? time, HttpMessageHandler handler, X509Certificate2? certificate)
+    {
+        var engine = await LoopbackServer.StartAsync(answer, certificate);
+        var address = certificate is null ? engine.Address : new UriBuilder(engine.Address) { Scheme = Uri.UriSchemeHttps }.Uri;
+        return await StartAsync(engine, address, change, time, handler);
+    }
+
+    private static async Task<TestProxy> StartAsync(
+        LoopbackServer? engine, Uri address, Func<ProxySourceSettings, ProxySourceSettings>? change, TimeProvider? time, HttpMessageHandler handler)
     {
         var settings = Settings with { Endpoint = address };
         settings = change?.Invoke(settings) ?? settings;
