@@ -4,6 +4,7 @@ using Akka.Hosting;
 using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources.Nvml;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -36,7 +37,9 @@ public static class AgentServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
         services.TryAddSingleton<NvmlThread>();
-        services.TryAddSingleton(provider => SourceProps.CreateFactory(provider.GetRequiredService<NvmlThread>()));
+        services.AddSingleton<ProxyHost>();
+        services.TryAddSingleton(provider =>
+            provider.GetRequiredService<ProxyHost>().FactoryOver(SourceProps.CreateFactory(provider.GetRequiredService<NvmlThread>())));
         services.TryAddSingleton(Finders.Factory);
         services.AddSingleton<AgentControl>();
         services.AddSingleton<SpoolHost>();
@@ -44,7 +47,7 @@ public static class AgentServices
 
         // Before Akka's own service, so that it starts earlier and stops later.
         services.AddHostedService(provider => provider.GetRequiredService<SpoolHost>());
-        return services.AddAkka("fleetvibe-agent", (akka, provider) => akka
+        services.AddAkka("fleetvibe-agent", (akka, provider) => akka
             .ConfigureLoggers(loggers =>
             {
                 loggers.ClearLoggers();
@@ -52,6 +55,9 @@ public static class AgentServices
             })
             .AddHocon(Settings, HoconAddMode.Prepend)
             .WithActors((system, registry) => Start(system, registry, settings, provider)));
+
+        // Behind Akka's, so that proxies stop while the actors can still store what was measured.
+        return services.AddHostedService(provider => provider.GetRequiredService<ProxyHost>());
     }
 
     private static void Start(ActorSystem system, IActorRegistry registry, AgentSettings settings, IServiceProvider provider)

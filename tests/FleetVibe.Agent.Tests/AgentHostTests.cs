@@ -1,6 +1,9 @@
 using System.Globalization;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Spool;
+using FleetVibe.Agent.Tests.Sources.Http;
+using FleetVibe.Agent.Tests.Sources.Proxy;
 using FleetVibe.Agent.Tests.Uplink;
 using FleetVibe.Protocol.V1;
 using Microsoft.Extensions.DependencyInjection;
@@ -70,6 +73,32 @@ public sealed class AgentHostTests : IDisposable
             Assert.Equal(5, Assert.Single(windows, window => window.Value > 0).Value);
             var spool = host.Services.GetRequiredService<SpoolHost>().Spool;
             Assert.Equal(35, (await spool.RunAsync(store => store.Status)).Ledger.Seen);
+            await host.StopAsync();
+        }
+    }
+
+    [Fact]
+    public async Task What_a_proxy_measured_last_is_stored_when_the_agent_stops()
+    {
+        await using var engine = await LoopbackServer.StartAsync(_ => Task.CompletedTask);
+        await using var aggregator = await FakeAggregator.StartAsync();
+        var proxy = TestProxy.Settings with { Endpoint = engine.Address, Model = "m", Task = "chat" };
+        using (var host = await StartAsync(aggregator, proxy))
+        {
+            using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = host.Services.GetRequiredService<ProxyHost>().Addresses[proxy.Key] };
+            for (var i = 0; i < 5; i++)
+            {
+                using var answer = await client.PostAsync("/v1/chat/completions", new StringContent("{}"));
+                answer.EnsureSuccessStatusCode();
+            }
+
+            await host.StopAsync();
+        }
+
+        using (var host = await StartAsync(aggregator))
+        {
+            var spool = host.Services.GetRequiredService<SpoolHost>().Spool;
+            Assert.Equal(5, (await spool.RunAsync(store => store.Status)).Ledger.Seen);
             await host.StopAsync();
         }
     }

@@ -4,6 +4,7 @@ using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog;
 using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Agent.Sources.NvidiaSmi;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Configuration;
 using FleetVibe.Metrics.Exposition;
@@ -82,6 +83,14 @@ internal static class FuzzTargets
             ],
             ["{", "}", "[", "]", "\"", ",", ", ", ":", "N/A", "null", "-1", "1e400", "99999999999999999999", "GPU use (%)", "value", "\n", "%@[", "Xid (", ")"],
             () => GpuTools) { MaxParts = 3 },
+        new("answer", Some,
+            [
+                "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n", "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":17,\"completion_tokens\":9}}\n\n", "data: [DONE]\n\n", "event: x\r\nid: 1\r: c\n\n",
+                "{\"model\":\"m\",\"response\":\"a\",\"done\":false}\n", "{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"eval_count\":4}\n",
+                "data: {\"content\":\"a\",\"stop\":true,\"stop_type\":\"limit\",\"tokens_predicted\":1,\"timings\":{\"prompt_n\":1,\"predicted_n\":2}}\n\n",
+            ],
+            ["data:", "data: ", "\n", "\r", "\n\n", "{", "}", "[", "]", "\"", "\\", ":", ",", "null", "\\ud800", "1e400", "\"usage\":", "\ufeff"],
+            () => Answer),
         new("toml", Some,
             [
                 "[[agent.sources]]\nkind = \"json_log\"\npath = \"/var/log/requests.jsonl\"\nmodel = \"m\"\n", "[[agent.sources]]\nkind = \"vllm\"\nendpoint = \"https://127.0.0.1:8000/metrics\"\ninterval = \"10s\"\n",
@@ -109,6 +118,26 @@ internal static class FuzzTargets
         _ = StrictExposition.FirstFault(input, ExpositionFormat.Text);
         _ = StrictExposition.FirstFault(input, ExpositionFormat.OpenMetrics);
         return all.Samples;
+    }
+
+    private static int Answer(byte[] input)
+    {
+        var found = 0L;
+        foreach (var framing in Enum.GetValues<AnswerFraming>())
+        {
+            var meter = new AnswerMeter(framing);
+            var request = new RequestModel();
+            foreach (var piece in input.Chunk(7))
+            {
+                meter.Feed(piece, 1);
+                request.Feed(piece);
+            }
+
+            meter.Complete();
+            found += meter.ContentPieces + Math.Sign(meter.InputTokens);
+        }
+
+        return (int)found;
     }
 
     private static FamilyFilter Filter { get; } = new("x", "vllm:num_requests_running", "vllm_e2e_request_latency_seconds", "vllm:prompt_tokens", "q.name");

@@ -10,7 +10,7 @@ public class FuzzTests
     public static TheoryData<string, long> Targets() => new()
     {
         { "exposition", 20_000 }, { "json_log", 20_000 }, { "envelopes", 2_000 }, { "line_protocol", 20_000 }, { "page", 2_000 }, { "nvidia_smi", 10_000 }, { "gpu_xml", 2_000 }, { "gpu_tools", 5_000 },
-        { "toml", 1_000 },
+        { "answer", 10_000 }, { "toml", 1_000 },
     };
 
     [Theory]

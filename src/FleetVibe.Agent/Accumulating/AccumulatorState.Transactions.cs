@@ -28,6 +28,9 @@ internal sealed partial class AccumulatorState
     private bool _firstSeen;
     private bool _clockKnown;
 
+    // Requests that no source could report again.
+    private bool _onlyHere;
+
     /// <summary>
     /// Takes the clock offset of a handshake. With the first one, windows that were opened since the start move by
     /// whole windows; later ones only act on what is folded from then on.
@@ -54,7 +57,7 @@ internal sealed partial class AccumulatorState
             || _firstSeen
             || _superseded.Count > 0
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
-            || (_closableFolded && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
+            || ((_closableFolded || _onlyHere) && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
     }
 
@@ -101,6 +104,7 @@ internal sealed partial class AccumulatorState
         _folded = 0;
         _closableFolded = false;
         _firstSeen = false;
+        _onlyHere = false;
         _lastTransaction = now;
         Series.Forget(today);
         return batch;

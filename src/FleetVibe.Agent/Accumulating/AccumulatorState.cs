@@ -122,6 +122,7 @@ internal sealed partial class AccumulatorState
         }
 
         _folded += report.Requests.Count;
+        _onlyHere |= report.Requests.Count > 0 && !source.CanReadAgain;
         Version++;
     }
 
@@ -235,6 +236,11 @@ internal sealed partial class AccumulatorState
         if (gauges.GpuUtilPercent is { } utilisation)
         {
             stored.GpuUtilPercent = utilisation;
+        }
+
+        if (gauges.InterTokenMs is { } interToken)
+        {
+            stored.InterTokenMs = interToken;
         }
     }
 

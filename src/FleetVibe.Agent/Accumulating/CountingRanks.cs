@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Accumulating;
@@ -59,10 +60,17 @@ public static class CountingRanks
         }
 
         return above.Count == 0
-            ? new CountingDecision(source, true, ttft, $"no source of a higher rank feeds {pattern}")
+            ? new CountingDecision(source, true, ttft, $"no source of a higher rank feeds {pattern}{Twin(sources, source)}")
             : new CountingDecision(
                 source, true, ttft, $"except where {string.Join("; ", above.Select(other => $"{other.Key} counts {SeriesPattern.Of(other)}"))}");
     }
+
+    // A log is often that of the engine behind a proxy, but may be another's; only the user knows.
+    private static string Twin(IReadOnlyList<SourceSettings> sources, SourceSettings source) =>
+        sources.FirstOrDefault(other => other != source && other.Rank == source.Rank && other.Counts != false
+            && other is ProxySourceSettings != source is ProxySourceSettings && SeriesPattern.Of(other).Overlaps(SeriesPattern.Of(source))) is { } twin
+            ? $"; if {twin.Key} sees the same requests, each counts twice: set counts = false for one"
+            : "";
 
     private static string Rest(SourceSettings source) =>
         source.Rank == SourceRank.Engine ? "; it gives running, waiting, KV cache and TTFT" : "; it gives its own gauges";
@@ -72,6 +80,7 @@ public static class CountingRanks
     private static bool HasTtft(SourceSettings source) => source switch
     {
         JsonLogSourceSettings log => log.AllFields is { Ttft: not null } or { FirstToken: not null },
+        ProxySourceSettings => true,
         EngineSourceSettings engine => Sources.Engines.EngineKinds.HasTtft(engine),
         _ => false,
     };

@@ -95,6 +95,7 @@ internal sealed class NodePoints(AgentSettings settings, NodeFacts facts)
         AddInteger(point, "running", gauges.HasRunning ? gauges.Running : null);
         AddInteger(point, "waiting", gauges.HasWaiting ? gauges.Waiting : null);
         AddFloat(point, "kv_cache_percent", gauges.HasKvCachePercent ? gauges.KvCachePercent : null);
+        AddFloat(point, "inter_token_ms", gauges.HasInterTokenMs ? gauges.InterTokenMs : null);
         if (share.Counts)
         {
             AddFloat(point, "gpu_util_percent", GpuUtilisation(source, gauges, gpus));

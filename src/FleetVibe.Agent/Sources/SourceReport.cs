@@ -87,6 +87,9 @@ public sealed record ModelGauges(SeriesId Series, DateTimeOffset At)
     public double? ResponseTimeMs { get; init; }
 
     public double? GpuUtilPercent { get; init; }
+
+    /// <summary>Mean time between two tokens of the answers that ended since the last gauge.</summary>
+    public double? InterTokenMs { get; init; }
 }
 
 /// <summary>One reading of one GPU; what the tool did not give is null, never zero.</summary>

@@ -28,6 +28,9 @@ public abstract record SourceSettings
     /// <summary>Rank in counting: of one node and series only the sources of the highest rank present count requests.</summary>
     public abstract SourceRank Rank { get; }
 
+    /// <summary>Whether what was reported and then lost in a crash is found again at the source; where it is not, it is stored within a second.</summary>
+    public virtual bool CanReadAgain => true;
+
     /// <summary>The <c>target</c> tag.</summary>
     public abstract string Target { get; }
 

@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources.Dcgm;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Sources.VibeThinker;
 
 namespace FleetVibe.Agent.Sources.Probing;
@@ -39,6 +40,7 @@ public static class SourceProbe
             EngineSourceSettings engine => EngineProbe.ProbeAsync(engine, time, createClient, cancellation),
             VibeThinkerSourceSettings summary => ProbeSummaryAsync(summary, time, createClient, cancellation),
             DcgmSourceSettings dcgm => ProbeDcgmAsync(dcgm, time, createClient, cancellation),
+            ProxySourceSettings proxy => ProxyProbe.ProbeAsync(proxy, time, createClient, cancellation),
             NvmlSourceSettings nvml => NvmlProbe.ProbeAsync(nvml, time, Nvml.NativeNvml.Load, cancellation),
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log, time)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),

@@ -38,7 +38,7 @@ internal static class SourceBinder
                 reader.Findings.Error(fields.Origin, $"fields belongs to sources of kind {SourceSchema.JsonLog}, not to {kind}: take it out");
             }
 
-            if (Bind(section, kind, fields, reader.Findings) is { } source)
+            if ((kind == SourceSchema.Proxy ? ProxyBinder.Bind(section, reader) : Bind(section, kind, fields, reader.Findings)) is { } source)
             {
                 bound.Add((source, section.Origin));
             }
@@ -54,6 +54,7 @@ internal static class SourceBinder
         }
 
         RequireDistinct(bound, reader.Findings);
+        ProxyBinder.RequireDistinct(bound, reader.Findings);
         return [.. bound.Select(b => b.Source)];
     }
 
@@ -144,7 +145,7 @@ internal static class SourceBinder
         return source with { Model = source.Model ?? DefaultModel, Task = source.Task ?? DefaultTask };
     }
 
-    private static T Named<T>(T source, SectionValues section)
+    internal static T Named<T>(T source, SectionValues section)
         where T : SourceSettings => (T)(source with
         {
             Name = section.Spec.Key("name") is null ? null : section.Find<string>("name"),
@@ -155,7 +156,7 @@ internal static class SourceBinder
             Gpus = section.List<string>("gpu"),
         });
 
-    private static T OverHttp<T>(T source, SectionValues section, Findings findings)
+    internal static T OverHttp<T>(T source, SectionValues section, Findings findings)
         where T : HttpSourceSettings
     {
         if (section.IsWritten("token") && section.IsWritten("token_file"))

@@ -14,14 +14,17 @@ internal static class SourceSchema
     public const string NvidiaSmi = "nvidia_smi";
     public const string Nvml = "nvml";
     public const string Dcgm = "dcgm";
+    public const string Proxy = "proxy";
 
     /// <summary>Engines, services and gateways with a Prometheus page; the last two are the open ones.</summary>
     public static IReadOnlyList<string> Engines { get; } = [.. EngineKinds.All.Select(e => e.Kind), EngineSourceSettings.Generic, EngineSourceSettings.Auto];
 
-    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds];
+    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Proxy, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds];
 
-    private static readonly string[] OfModels = [JsonLog, .. Engines, VibeThinker];
-    private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm];
+    private static readonly string[] OfModels = [JsonLog, Proxy, .. Engines, VibeThinker];
+    private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm, Proxy];
+    private static readonly string[] Pages = [.. Engines, VibeThinker, Dcgm];
+    private static readonly string[] OfProxies = [Proxy];
     private static readonly string[] Generic = [EngineSourceSettings.Generic];
     private static readonly string[] Log = [JsonLog];
     private static readonly string[] Nvidia = [NvidiaSmi, Nvml];
@@ -37,6 +40,11 @@ internal static class SourceSchema
             new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's.") { Required = true },
             .. Shared,
             .. OverHttp,
+            new KeySpec("listen", new ListenType("\"127.0.0.1:11435\""), "Where clients connect in place of the engine: on loopback, or with cert_file and accept_token_file.") { OnlyFor = OfProxies, Required = true },
+            new KeySpec("cert_file", new PemFileType(true, "/etc/fleetvibe/server.pem"), "Certificate of the proxy, PEM. Needed off loopback.") { OnlyFor = OfProxies },
+            new KeySpec("key_file", new PemFileType(false, "/etc/fleetvibe/server.key"), "Its key, PEM; without it the key is looked for in cert_file.") { OnlyFor = OfProxies },
+            new KeySpec("accept_token_file", new TokenFileType("/etc/fleetvibe/clients.token"), "The bearer token that clients must present; it goes no further than the proxy. Needed off loopback.") { OnlyFor = OfProxies },
+            new KeySpec("variant_header", new TextType("X-Prompt-Version"), "The request header that names the variant, where the source names none.") { OnlyFor = OfProxies, DefaultNote = "none" },
             new KeySpec("path", new PathType("/var/log/vibethinker/requests.jsonl"), "The log. It need not exist yet. With * and ? every log that matches, now and later; what a rotation makes of them (.1, .gz) belongs to its log.") { OnlyFor = Log, Required = true },
             new KeySpec("format", new ChoiceType("format of a log", LogFormats.Names, LogFormats.Names[1]), $"How its lines are written: {string.Join("; ", LogFormats.All.Select(f => $"{f.Name}: {f.Product}"))}.") { OnlyFor = Log, Default = LogFormats.Json },
             new KeySpec("envelope", new ChoiceType("envelope", Envelopes, "cri"), "What a container runtime writes around each line: docker for its json-file, cri for containerd and CRI-O; auto looks at each line.") { OnlyFor = Log, Default = "auto" },
@@ -126,20 +134,20 @@ internal static class SourceSchema
     private static IReadOnlyList<KeySpec> Shared =>
     [
         new KeySpec("name", new TextType("engine-a"), "The target tag; also tells two sources of the same kind and address apart.") { DefaultNote = "host:port of the endpoint, or the file's name" },
-        new KeySpec("model", new TextType("qwen3-4b"), "The model tag.") { OnlyFor = OfModels, DefaultNote = "the log line's model; the engine's own name for it, needed where its pages have none; vibethinker-1.5b for vibethinker" },
+        new KeySpec("model", new TextType("qwen3-4b"), "The model tag.") { OnlyFor = OfModels, DefaultNote = "the log line's model; the model field of a proxied request; the engine's own name for it, needed where its pages have none; vibethinker-1.5b for vibethinker" },
         new KeySpec("task", new TextType("code_review"), "What the model is used for: the task tag.") { OnlyFor = OfModels, DefaultNote = "the log line's task, else default; algorithm_reasoning for vibethinker" },
         new KeySpec("variant", new TextType("prompt-v2"), "Prompt version, LoRA or A/B arm: the variant tag.") { OnlyFor = OfModels, DefaultNote = "none" },
-        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs, then gateways, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
+        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs and proxies, then gateways, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
         new KeySpec("gpu", new ListType(new WordType("0")), "Indices or UUIDs of the GPUs that serve this model.") { OnlyFor = OfModels, DefaultNote = "all" },
     ];
 
     private static IReadOnlyList<KeySpec> OverHttp =>
     [
-        new KeySpec("endpoint", new UrlType(false, "\"https://127.0.0.1:8000/metrics\""), "Address of the metrics page. With auto the host and port are enough.") { OnlyFor = Http, Required = true },
+        new KeySpec("endpoint", new UrlType(false, "\"https://127.0.0.1:8000/metrics\""), "Address of the metrics page; of a proxy the engine's, to which the paths of the clients are added. With auto the host and port are enough.") { OnlyFor = Http, Required = true },
         new KeySpec("token_file", new TokenFileType("/etc/fleetvibe/model.token"), "The bearer token for it.") { OnlyFor = Http },
         new KeySpec("token", new SecretType("use token_file, or token = \"${NAME}\"", AsToken: true), "The bearer token, out of the environment.") { OnlyFor = Http },
         .. ConfigurationSchema.TrustKeys("Allows a token over plain http off loopback.").Select(k => k with { OnlyFor = Http }),
-        new KeySpec("headers", new MapType(new SecretType("use token_file, or \"Bearer ${NAME}\"", AsToken: false), [], "{ X-Scope = \"${SCOPE}\" }"), "Further headers of the request; their values are never shown.") { OnlyFor = Http },
+        new KeySpec("headers", new MapType(new SecretType("use token_file, or \"Bearer ${NAME}\"", AsToken: false), [], "{ X-Scope = \"${SCOPE}\" }"), "Further headers of the request; their values are never shown.") { OnlyFor = Pages },
         new KeySpec("interval", new DurationType("1s", "1h", "\"30s\""), "Time between two collections. Under execd only while Telegraf sends no newline and no signal.") { OnlyFor = Http, DefaultNote = "agent.interval" },
         new KeySpec("timeout", new DurationType("100ms", "1m", "\"5s\""), "After it a collection has failed.") { OnlyFor = Http, Default = "3s" },
     ];
