@@ -33,7 +33,7 @@ public class ProxyFoldingTests
         state.Fold(new SourceReport(Proxy.Key) { Requests = [Request(3, ttft: 0.1)], Gauges = [new ModelGauges(Chat, At(9)) { InterTokenMs = 12.5 }] }, At(9));
         var stored = StoredWindowMapper.FromStored(StoredWindowMapper.ToStored(state.TakeBatch(At(12), 0).Closing.Single(closing => closing.Part.Start == Start).Part));
 
-        var point = Assert.Single(new NodePoints(settings).Of(stored, stored));
+        var point = Assert.Single(new NodePoints(settings, new NodeFacts()).Of(stored, stored, null));
         Assert.Equal((12.5, 1L), (point.Get("inter_token_ms")!.Float, point.Get("requests")!.Integer));
         Assert.Equal(100, point.Get("ttft_p50_ms")!.Float, 1.0);
     }

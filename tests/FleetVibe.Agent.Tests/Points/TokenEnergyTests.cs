@@ -58,7 +58,7 @@ public sealed class TokenEnergyTests
             part.Gpus.Add((Gpus.Key, gpu), stored);
         }
 
-        return new NodePoints(Settings([.. sources, Gpus])).Of(part, part)
+        return new NodePoints(Settings([.. sources, Gpus]), new NodeFacts()).Of(part, part, null)
             .Single(point => point.Measurement == "vibe_model" && point.Tags.Any(tag => tag.Key == "model" && tag.Value == counted[0].Source.Model))
             .Fields.SingleOrDefault(field => field.Key == "joules_per_output_token")?.Float;
     }

@@ -45,7 +45,7 @@ internal static class GpuGolden
             GpuFolding.Add(gpu, sample);
         }
 
-        return [.. new NodePoints(settings).Of(part, part).Select(Line)];
+        return [.. new NodePoints(settings, new NodeFacts()).Of(part, part, null).Select(Line)];
     }
 
     private static string Line(Point point) =>
