@@ -70,17 +70,20 @@ internal sealed partial class AgentActor
         OnCollected(source);
     }
 
-    private void OnCollected(string source) => OnRoundEnded(_round.Collected(source));
-
-    private void OnRoundEnded(bool ended)
+    private void OnCollected(string source)
     {
-        if (ended)
+        if (_round.Collected(source))
         {
-            Timers.Cancel(nameof(RoundOverdue));
-            if (_stopper is not null)
-            {
-                StopSourcesOnceCollected();
-            }
+            OnRoundEnded();
+        }
+    }
+
+    private void OnRoundEnded()
+    {
+        Timers.Cancel(nameof(RoundOverdue));
+        if (_stopper is not null)
+        {
+            StopSourcesOnceCollected();
         }
     }
 

@@ -120,7 +120,8 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
                 OnStarted(started.SourceKey);
                 break;
             case RoundOverdue:
-                OnRoundEnded(_round.End());
+                _round.End();
+                OnRoundEnded();
                 break;
             case StopAgent:
                 _stopper = Sender;

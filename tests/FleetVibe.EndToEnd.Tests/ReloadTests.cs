@@ -115,7 +115,7 @@ public sealed class ReloadTests : IAsyncDisposable
             var at = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
             await File.AppendAllTextAsync(path, $$"""{"timestamp": "{{at}}", "duration_ms": 120, "status": "stop", "prompt_tokens": 3, "completion_tokens": 5}""" + "\n");
             lines++;
-            await Task.Delay(20);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         }
 
         return lines;

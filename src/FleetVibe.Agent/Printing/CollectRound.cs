@@ -21,13 +21,21 @@ internal sealed class CollectRound
     }
 
     /// <summary>True where it was the last one of a round.</summary>
-    internal bool Collected(string source) => _missing.Remove(source) && _missing.Count == 0 && End();
+    internal bool Collected(string source)
+    {
+        if (!_missing.Remove(source) || _missing.Count > 0)
+        {
+            return false;
+        }
 
-    /// <summary>Always true.</summary>
-    internal bool End()
+        IsOpen = false;
+        return true;
+    }
+
+    /// <summary>Whoever has not reported is waited for no longer.</summary>
+    internal void End()
     {
         _missing.Clear();
         IsOpen = false;
-        return true;
     }
 }

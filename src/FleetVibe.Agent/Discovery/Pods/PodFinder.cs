@@ -79,11 +79,7 @@ internal sealed class PodFinder(KubernetesDiscoverySettings settings, TimeProvid
             }
             catch (Exception e) when (!cancellation.IsCancellationRequested)
             {
-                // A stream that broke or was given up is no failure yet: the list that follows is the cure, or says what is wrong.
-                if (e is not (OperationCanceledException or IOException))
-                {
-                    outcomes.TryWrite(_table.Fail(scope, ProblemOf(e, scope, client.BaseUri)));
-                }
+                outcomes.TryWrite(_table.Fail(scope, ProblemOf(e, scope, client.BaseUri)));
             }
 
             await Task.Delay(settings.Retry, time, cancellation);
@@ -108,14 +104,23 @@ internal sealed class PodFinder(KubernetesDiscoverySettings settings, TimeProvid
                 fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, onError: End, cancellationToken: either.Token)
             : client.CoreV1.WatchListNamespacedPodAsync(
                 scope, fieldSelector: fields, labelSelector: settings.Selector, resourceVersion: version, timeoutSeconds: StreamSeconds, onError: End, cancellationToken: either.Token);
-        await foreach (var (type, pod) in changes)
+        try
         {
-            if (_table.Apply(scope, type, pod) is { } outcome)
+            await foreach (var (type, pod) in changes)
             {
-                outcomes.TryWrite(outcome);
+                if (_table.Apply(scope, type, pod) is { } outcome)
+                {
+                    outcomes.TryWrite(outcome);
+                }
             }
         }
+        catch (Exception e) when (!cancellation.IsCancellationRequested && IsEnd(e))
+        {
+            // No failure: one that had nothing to tell ends like this too, and the list that follows says what is wrong.
+        }
     }
+
+    private static bool IsEnd(Exception e) => e is OperationCanceledException or IOException || (e.InnerException is { } inner && IsEnd(inner));
 
     private static string ProblemOf(Exception e, string scope, Uri server)
     {
