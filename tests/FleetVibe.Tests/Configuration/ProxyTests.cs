@@ -43,7 +43,7 @@ public class ProxyTests
     [InlineData("listen = \":11434\"\nendpoint = \"http://127.0.0.1:11435\"",
         "fleetvibe.toml:5:10: error: the proxy listens on :11434, which other machines can reach, so it needs cert_file and accept_token_file; or listen on 127.0.0.1")]
     [InlineData("listen = \":11434\"\naccept_token_file = \"/t\"\ninsecure = true\nendpoint = \"http://127.0.0.1:11435\"",
-        "fleetvibe.toml:7:12: warning: [[agent.sources]] is insecure: what goes over its connections can be read and forged by others\nfleetvibe.toml:5:10: error: the proxy listens on :11434, which other machines can reach, so it needs cert_file; or listen on 127.0.0.1")]
+        "fleetvibe.toml:5:10: error: the proxy listens on :11434, which other machines can reach, so it needs cert_file; or listen on 127.0.0.1\nfleetvibe.toml:7:12: warning: [[agent.sources]] is insecure: what goes over its connections can be read and forged by others")]
     [InlineData("listen = \"127.0.0.1:1\"", "fleetvibe.toml:3:1: error: [[agent.sources]] of kind proxy needs endpoint, e.g. endpoint = \"https://127.0.0.1:8000/metrics\"")]
     [InlineData("endpoint = \"http://127.0.0.1:11435\"", "fleetvibe.toml:3:1: error: [[agent.sources]] of kind proxy needs listen, e.g. listen = \"127.0.0.1:11435\"")]
     [InlineData("listen = \"127.0.0.1:11435\"\nendpoint = \"http://localhost:11435\"",
@@ -55,7 +55,7 @@ public class ProxyTests
     [InlineData("listen = \"127.0.0.1:11434\"\nendpoint = \"http://engine:11435\"\ntoken_file = \"/t\"",
         "fleetvibe.toml:6:12: error: endpoint is plain http to another machine, where its token could be read: use https, or set insecure = true")]
     [InlineData("listen = \"127.0.0.1:11434\"\nendpoint = \"http://127.0.0.1:11435\"\nheaders = { X = \"${Y}\" }",
-        "fleetvibe.toml:7:11: error: headers belongs to sources of kind any engine, vibethinker, dcgm, not to proxy: take it out")]
+        "fleetvibe.toml:7:1: error: headers belongs to sources of kind any engine, vibethinker, dcgm, not to proxy: take it out")]
     public void A_mistake_is_named_with_its_place_and_cure(string keys, string expected) =>
         Assert.Equal(expected, Loading.Text(Loading.Load(Samples.Agent(Proxy + keys), ("Y", "y"))));
 

@@ -93,6 +93,7 @@ public class SchemaTests
             "agent.sources" => Agent + (only ?? SourceSchema.Dcgm) switch
             {
                 SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n" + (key.Name == "only_paths" ? "format = \"nginx_json\"\n" : ""),
+                SourceSchema.Proxy => "[[agent.sources]]\nkind = \"proxy\"\nlisten = \"127.0.0.1:1\"\nendpoint = \"https://127.0.0.1:2\"\n" + (key.Name == "key_file" ? "cert_file = \"/c\"\n" : ""),
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
                 SourceSchema.Nvml => "[[agent.sources]]\nkind = \"nvml\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",

@@ -98,11 +98,11 @@ internal static class SourceSchema
     {
         Keys =
         [
-            new KeySpec("kind", new ChoiceType("kind of source", Http, Vllm), "As in [[agent.sources]].") { Default = EngineSourceSettings.Auto },
+            new KeySpec("kind", new ChoiceType("kind of source", Pages, Vllm), "As in [[agent.sources]].") { Default = EngineSourceSettings.Auto },
             new KeySpec("scheme", new ChoiceType("scheme", ["http", "https"], "https"), "How the targets are reached; the label __scheme__ says otherwise.") { Default = "http" },
             new KeySpec("path", new TextType("/prometheus/metrics"), "Path of their pages; the label __metrics_path__ says otherwise.") { DefaultNote = "/metrics; / for auto" },
-            .. Sources.Keys.Where(key => key.Name is not ("kind" or "name" or "endpoint") && (key.OnlyFor.Count == 0 || key.OnlyFor.Any(Http.Contains)))
-                .Select(key => key with { OnlyFor = [.. key.OnlyFor.Where(Http.Contains)] }),
+            .. Sources.Keys.Where(key => key.Name is not ("kind" or "name" or "endpoint") && (key.OnlyFor.Count == 0 || key.OnlyFor.Any(Pages.Contains)))
+                .Select(key => key with { OnlyFor = [.. key.OnlyFor.Where(Pages.Contains)] }),
         ],
     };
 
