@@ -33,11 +33,7 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         isAwaitingFold = false;
     }
 
-    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed)
-    {
-        (Failure, FailureClass) = (text, error);
-        ReportIfDue();
-    }
+    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed) => (Failure, FailureClass) = (text, error);
 
     /// <summary>A sample was read: whatever failed is over.</summary>
     internal void Alive()
@@ -73,7 +69,7 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         ReportIfDue();
     }
 
-    private void ReportIfDue()
+    internal void ReportIfDue()
     {
         if (isAwaitingFold)
         {

@@ -249,6 +249,7 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
         }
 
         TellState();
+        reporter.ReportIfDue();
         tool.Forget();
         Timers.StartSingleTimer(StartTimer, StartDue.Instance, pause);
         pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
