@@ -19,7 +19,7 @@ public class AnswerMeterTests
 
     [Fact]
     public void Cuts_at_any_byte_change_nothing_but_the_times() =>
-        Gen.Select(Gen.OneOfConst([.. Answer.All]), Gen.Int[1, 9].Array[1, 20]).Sample((answer, steps) =>
+        Gen.Select(Gen.OneOf(Answer.All.ToArray()), Gen.Int[1, 9].Array[1, 20]).Sample((answer, steps) =>
         {
             var bytes = Encoding.UTF8.GetBytes(answer.Body);
             var pieces = new List<byte[]>();
@@ -35,7 +35,7 @@ public class AnswerMeterTests
 
     [Fact]
     public void Any_bytes_may_come() =>
-        Gen.Select(Gen.Enum<AnswerFraming>(), Gen.OneOf(Gen.Byte, Gen.OneOfConst([.. "data: {}[]\":,\\\n\r"u8])).Array[0, 300].Array[0, 4])
+        Gen.Select(Gen.Enum<AnswerFraming>(), Gen.OneOf<byte>(Gen.Byte, Gen.OneOf("data: {}[]\":,\\\n\r"u8.ToArray())).Array[0, 300].Array[0, 4])
             .Sample((framing, pieces) => Measured(new Answer("", framing, "", ""), pieces));
 
     [Theory]

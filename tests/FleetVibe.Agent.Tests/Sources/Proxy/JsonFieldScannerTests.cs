@@ -10,9 +10,9 @@ public class JsonFieldScannerTests
 {
     private static readonly string[] Names = ["model", "usage", "n", "x", "deep"];
 
-    private static readonly Gen<JsonNode?> Scalars = Gen.OneOf(
+    private static readonly Gen<JsonNode?> Scalars = Gen.OneOf<JsonNode?>(
         Gen.String.Select(text => (JsonNode?)JsonValue.Create(text)),
-        Gen.OneOfConst("\"", "\\", "a\\\"b", "}]", "häß\n☃", new string('é', 300)).Select(text => (JsonNode?)JsonValue.Create(text)),
+        Gen.OneOf("\"", "\\", "a\\\"b", "}]", "häß\n☃", new string('é', 300)).Select(text => (JsonNode?)JsonValue.Create(text)),
         Gen.Long.Select(number => (JsonNode?)JsonValue.Create(number)),
         Gen.Double[-1e6, 1e6].Select(number => (JsonNode?)JsonValue.Create(number)),
         Gen.Bool.Select(flag => (JsonNode?)JsonValue.Create(flag)),
@@ -64,14 +64,14 @@ public class JsonFieldScannerTests
 
     [Fact]
     public void No_bytes_make_it_fail() =>
-        Gen.OneOf(Gen.Byte, Gen.OneOfConst([.. "{}[]\":,\\ \n01tfnmodel"u8])).Array[0, 200].Sample(bytes => Found(bytes, 3));
+        Gen.OneOf<byte>(Gen.Byte, Gen.OneOf("{}[]\":,\\ \n01tfnmodel"u8.ToArray())).Array[0, 200].Sample(bytes => Found(bytes, 3));
 
     private static Gen<JsonNode?> Node(int depth) => depth == 0
         ? Scalars
         : Gen.Frequency(
             (3, Scalars),
             (2, Node(depth - 1).Array[0, 3].Select(items => (JsonNode?)new JsonArray([.. items.Select(item => item?.DeepClone())]))),
-            (4, Gen.Select(Gen.OneOfConst(Names), Node(depth - 1)).Array[0, 4].Select(fields =>
+            (4, Gen.Select(Gen.OneOf(Names), Node(depth - 1)).Array[0, 4].Select(fields =>
             {
                 var made = new JsonObject();
                 foreach (var (name, value) in fields)

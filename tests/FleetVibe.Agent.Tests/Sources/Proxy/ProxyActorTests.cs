@@ -154,7 +154,7 @@ public sealed class ProxyActorTests : TestKit
 
         public HttpSourceSettings? Settings { get; private set; }
 
-        public ISourceClient Create(HttpSourceSettings settings, PageWanted wanted, TimeProvider time)
+        public EngineOfTest Create(HttpSourceSettings settings, PageWanted wanted, TimeProvider time)
         {
             Settings = settings;
             return this;

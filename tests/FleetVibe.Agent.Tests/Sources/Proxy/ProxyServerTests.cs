@@ -27,7 +27,7 @@ public class ProxyServerTests
         context.Response.ContentType = "text/event-stream";
         foreach (var content in contents)
         {
-            await context.Response.WriteAsync($$"""data: {"model":"qwen3-4b","choices":[{"delta":{"content":"{{content}}"}}]}""" + "\n\n");
+            await context.Response.WriteAsync($$$"""data: {"model":"qwen3-4b","choices":[{"delta":{"content":"{{{content}}}"}}]}""" + "\n\n");
         }
     }
 

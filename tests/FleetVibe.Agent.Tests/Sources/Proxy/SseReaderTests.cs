@@ -7,12 +7,12 @@ namespace FleetVibe.Agent.Tests.Sources.Proxy;
 
 public class SseReaderTests
 {
-    private static readonly Gen<string> Lines = Gen.OneOfConst(
+    private static readonly Gen<string> Lines = Gen.OneOf(
         "data: {\"a\":1}", "data:x", "data", "data:", "data:  two", "", "", "", ": comment", "event: done", "id:7", "retry: 1", "datax: no", "dat", "other: data: x", "data: ü☃");
 
     [Fact]
     public void It_finds_the_events_of_the_reference_wherever_the_bytes_are_cut() =>
-        Gen.Select(Lines.Array[0, 20], Gen.OneOfConst("\n", "\r\n", "\r"), Gen.Int[1, 5], Gen.Bool).Sample((lines, newline, step, mark) =>
+        Gen.Select(Lines.Array[0, 20], Gen.OneOf("\n", "\r\n", "\r"), Gen.Int[1, 5], Gen.Bool).Sample((lines, newline, step, mark) =>
         {
             var bytes = Encoding.UTF8.GetBytes((mark ? "\uFEFF" : "") + string.Join(newline, lines) + newline + newline);
             var expected = SseParser.Create(new MemoryStream(bytes)).Enumerate().Select(item => item.Data).ToList();
