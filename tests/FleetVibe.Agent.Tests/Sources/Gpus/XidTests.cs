@@ -123,6 +123,19 @@ public sealed class XidTests : IDisposable
     }
 
     [Fact]
+    public void Of_the_past_that_the_kernel_still_knows_only_the_last_fault_is_taken()
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new Past("NVRM: Xid (PCI:0000:9b:00): 13, a", "NVRM: Xid (PCI:0000:9b:00): 79, b"));
+        watch.LookAtLog(Now);
+        Assert.Equal(79, watch.Mark(Sample()).XidLast);
+        var (events, checkpoint) = watch.Take();
+        Assert.Empty(events);
+        Assert.NotNull(checkpoint);
+        watch.LookAtLog(Now);
+        Assert.Equal(2, watch.Take().Events.Count);
+    }
+
+    [Fact]
     public void The_drivers_own_report_counts_only_where_the_kernels_is_not_read()
     {
         using var blind = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);
@@ -162,6 +175,17 @@ public sealed class XidTests : IDisposable
             .Where(line => line.Contains("NVRM: Xid (", StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count > 20);
         Assert.All(lines, line => Assert.Equal(line.Contains("(invalid)", StringComparison.Ordinal), Xid.In(line) is null));
+    }
+
+    /// <summary>Has the same records at every look.</summary>
+    private sealed class Past(params string[] lines) : IKernelLog
+    {
+        public KernelLogRead Read(KernelLogPosition? from, DateTimeOffset now) =>
+            new(new KernelLogPosition("boot", (from?.Next ?? 0) + 1), [.. lines.Select(line => new KernelRecord(now, line))], null);
+
+        public void Dispose()
+        {
+        }
     }
 
     private static GpuSample Sample() => new("GPU-a", 0, "", Now) { Pci = "0000:9b:00" };
