@@ -103,7 +103,7 @@ internal static class FuzzTargets
 
     private static int Envelopes(byte[] input)
     {
-        var found = RequestLogReading.Read(input, format: null, DateTimeOffset.UnixEpoch).Read;
+        var found = RequestLogReading.Look(input, format: null, DateTimeOffset.UnixEpoch).Read;
         foreach (var format in LogFormats.Names)
         {
             foreach (var envelope in Enum.GetValues<LogEnvelope>())

@@ -72,7 +72,7 @@ internal static class JsonLogProbe
 
         var skips = look.Skipped.GroupBy(line => line.Reason).OrderByDescending(group => group.Count())
             .Select(group => $"{settings.Path}: {group.Count()} of the first {lines} lines will be skipped: {group.Key} (the first is line {group.First().Line})").Take(KindsOfSkips).ToList();
-        var guess = look.Read == 0 ? RequestLogReading.Read(head, format: null, now) : null;
+        var guess = look.Read == 0 ? RequestLogReading.Look(head, format: null, now) : null;
         var hint = guess is { Read: > 0 } && guess.Format != settings.Format ? $"; they look like format = \"{guess.Format}\"" : "";
         if (look.Read == 0 && look.Skipped.Count > 0)
         {

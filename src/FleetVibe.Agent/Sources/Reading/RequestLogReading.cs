@@ -41,7 +41,7 @@ public static class RequestLogReading
     /// <summary>Reads with the field names that the format has by itself.</summary>
     /// <param name="format">Null looks which one it is.</param>
     /// <param name="readAt">The time of lines that have none.</param>
-    public static RequestLogLook Read(ReadOnlySpan<byte> body, string? format, DateTimeOffset readAt) =>
+    public static RequestLogLook Look(ReadOnlySpan<byte> body, string? format, DateTimeOffset readAt) =>
         Read(body, new JsonLogSourceSettings { Path = "", Format = format ?? Guess(body[..Math.Min(body.Length, BytesLookedAt)], readAt) }, readAt);
 
     private static string Guess(ReadOnlySpan<byte> head, DateTimeOffset readAt)

@@ -75,7 +75,7 @@ internal static class InputReading
 
     private static ParsedInput Log(string file, ReadOnlyMemory<byte> body, string? format, bool strict, DateTimeOffset at)
     {
-        var log = RequestLogReading.Read(body.Span, format, at);
+        var log = RequestLogReading.Look(body.Span, format, at);
         if (log.Read == 0 && PageReading.Look(body, at) is { Kind: not null } summary)
         {
             return new ParsedInput(file, InputFormat.JsonLog) { Log = log with { Skipped = [] }, Look = summary };

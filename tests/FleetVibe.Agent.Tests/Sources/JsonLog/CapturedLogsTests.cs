@@ -16,7 +16,7 @@ public sealed class CapturedLogsTests(ITestOutputHelper output)
     {
         foreach (var path in Directory.GetFiles(Path.Combine(Recordings.Folder!, "logs")).Concat(Directory.GetFiles(Path.Combine(Recordings.Folder!, "llm"), "*log*", SearchOption.AllDirectories)).Order(StringComparer.Ordinal))
         {
-            var look = RequestLogReading.Read(File.ReadAllBytes(path), null, Now);
+            var look = RequestLogReading.Look(File.ReadAllBytes(path), null, Now);
             output.WriteLine($"{Path.GetFileName(path)}: {look.Format}, {look.Read} read, {look.Others} other, {look.Skipped.Count} skipped, {look.Enveloped} enveloped");
         }
     }
@@ -27,7 +27,7 @@ public sealed class CapturedLogsTests(ITestOutputHelper output)
     [InlineData("llm/tgi/constructed_json_output_line.jsonl", "tgi", 1, 0, 0)]
     public void What_a_recorded_log_holds_is_what_is_read(string file, string format, int read, int others, int skipped)
     {
-        var look = RequestLogReading.Read(Recordings.Read(file.Split('/')), null, Now);
+        var look = RequestLogReading.Look(Recordings.Read(file.Split('/')), null, Now);
         Assert.Equal((format, read, others, skipped), (look.Format, look.Read, look.Others, look.Skipped.Count));
     }
 
@@ -35,7 +35,7 @@ public sealed class CapturedLogsTests(ITestOutputHelper output)
     public void A_recorded_uvicorn_log_is_told_apart_by_method_and_status()
     {
         var text = Encoding.UTF8.GetString(Recordings.Read("logs", "localrun_uvicorn.log")).Replace("\"GET ", "\"POST ", StringComparison.Ordinal);
-        var look = RequestLogReading.Read(Encoding.UTF8.GetBytes(text), null, Now);
+        var look = RequestLogReading.Look(Encoding.UTF8.GetBytes(text), null, Now);
         Assert.Equal("uvicorn", look.Format);
         Assert.Equal(text.Split('\n').Count(line => line.Contains(" HTTP/1.", StringComparison.Ordinal)), look.Requests.Count);
         Assert.Empty(look.Skipped);

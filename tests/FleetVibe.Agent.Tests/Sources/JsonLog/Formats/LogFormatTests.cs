@@ -162,9 +162,9 @@ public sealed class LogFormatTests
     [InlineData("json", "{\"timestamp\":1763964000,\"model\":\"m\"}\n")]
     public void A_log_is_told_by_its_lines(string format, string text)
     {
-        Assert.Equal(format, RequestLogReading.Read(Encoding.UTF8.GetBytes(text), null, Now).Format);
+        Assert.Equal(format, RequestLogReading.Look(Encoding.UTF8.GetBytes(text), null, Now).Format);
         var inContainer = $"{{\"log\":{System.Text.Json.JsonSerializer.Serialize(text)},\"stream\":\"stdout\",\"time\":\"2025-11-24T06:00:05Z\"}}\n";
-        Assert.Equal(format, RequestLogReading.Read(Encoding.UTF8.GetBytes(inContainer), null, Now).Format);
+        Assert.Equal(format, RequestLogReading.Look(Encoding.UTF8.GetBytes(inContainer), null, Now).Format);
     }
 
     private static DateTimeOffset At(double seconds) => DateTimeOffset.FromUnixTimeSeconds(1763964000).AddTicks((long)Math.Round(seconds * TimeSpan.TicksPerSecond));
