@@ -102,6 +102,7 @@ internal sealed class LogGroupTailer : ILogTailer
         {
             checkpoints[path] = checkpoint.ToBytes();
             logs[path] = Follow(path, checkpoints[path]);
+            logs[path].Restore(batch);
         }
     }
 

@@ -6,6 +6,33 @@ internal sealed partial class LogTailer
     /// <summary>Clocks of files may be this coarse.</summary>
     private const long CoarsestClock = 2_000_000_000;
 
+    /// <summary>Goes on from the checkpoint, if that was not done yet.</summary>
+    /// <returns>False where it is too early to.</returns>
+    public bool Restore(LogBatch batch) => isRestored = isRestored || TryRestore(batch);
+
+    /// <summary>Whether a file is held or was read by this tailer, under whatever name it stands now.</summary>
+    public bool Knows(TailedFile file)
+    {
+        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
+        var head = file.ReadHead(buffer);
+        var isHeld = Held().Exists(held => held.Id == file.Id);
+        if (isRestored || lastCheckpoint is null || !LogCheckpoint.TryParse(lastCheckpoint, out var stored))
+        {
+            return isHeld || known.ContainsFile(file.Id.Inode, head);
+        }
+
+        foreach (var entry in stored.Known.Select(entry => new KnownFiles.Entry(entry.Inode, new HeadFingerprint(entry.HeadLength, entry.HeadHash)))
+            .Concat(stored.Files.Select(position => new KnownFiles.Entry(position.Inode, position.Head))))
+        {
+            if (entry.Inode == file.Id.Inode && entry.Head.Matches(head))
+            {
+                return true;
+            }
+        }
+
+        return isHeld;
+    }
+
     /// <summary>Finds the files of the checkpoint again, wherever a rotation took them.</summary>
     /// <returns>
     /// False where it is too early to tell: the log cannot be opened, or neither it nor any of its files is there, as before

@@ -62,8 +62,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     public void PollInto(LogBatch batch)
     {
         reader.Now = time.GetUtcNow();
-        isRestored = isRestored || TryRestore(batch);
-        if (isRestored)
+        if (Restore(batch))
         {
             FollowPath(batch);
             Held().ForEach(file => Read(file, batch));
@@ -94,13 +93,6 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
         lastCheckpoint = bytes;
         return bytes;
-    }
-
-    /// <summary>Whether a file is held or was read by this tailer, under whatever name it stands now.</summary>
-    public bool Knows(TailedFile file)
-    {
-        Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
-        return Held().Exists(held => held.Id == file.Id) || known.ContainsFile(file.Id.Inode, file.ReadHead(buffer));
     }
 
     public void Dispose()

@@ -43,7 +43,8 @@ public sealed class ContainerLogCrashTests
                 Assert.Equal(0, container.Skipped);
             },
             iter: 300,
-            threads: 1);
+            threads: 1,
+            print: schedule => string.Join(' ', schedule));
 
     private sealed class Container : IDisposable
     {
@@ -55,6 +56,7 @@ public sealed class ContainerLogCrashTests
         private LogTailer tailer;
         private byte[]? checkpoint;
         private int number;
+        private int records;
 
         public Container(bool isCri)
         {
@@ -151,10 +153,12 @@ public sealed class ContainerLogCrashTests
 
         private void Record(int stream, string text, bool isLast)
         {
+            // As runtimes do: files begin alike only where they are the same.
+            var at = $"2025-11-24T06:00:00.{records++:000000000}Z";
             var name = stream == 0 ? "stdout" : "stderr";
             log.Write(isCri
-                ? $"2025-11-24T06:00:00Z {name} {(isLast ? 'F' : 'P')} {text}\n"
-                : JsonSerializer.Serialize(new { log = isLast ? text + "\n" : text, stream = name, time = "2025-11-24T06:00:00Z" }) + "\n");
+                ? $"{at} {name} {(isLast ? 'F' : 'P')} {text}\n"
+                : JsonSerializer.Serialize(new { log = isLast ? text + "\n" : text, stream = name, time = at }) + "\n");
         }
 
         private void Look()
