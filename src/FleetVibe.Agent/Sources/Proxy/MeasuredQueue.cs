@@ -68,6 +68,9 @@ internal sealed class MeasuredQueue
     private long _reported;
     private long _next;
 
+    // Of those below, the ones that were lost are counted.
+    private long _lostBelow;
+
     /// <param name="instance">Tells this queue from those of earlier processes.</param>
     public MeasuredQueue(ProxySourceSettings settings, Guid instance)
     {
@@ -145,7 +148,8 @@ internal sealed class MeasuredQueue
             if (stored < _reported && (checkpoint is not null || !spoolIsFresh))
             {
                 _reported = Math.Max(stored, _first);
-                _unmeasured[(int)Unmeasured.Lost] += _reported - stored;
+                _unmeasured[(int)Unmeasured.Lost] += Math.Max(0, _first - Math.Max(stored, _lostBelow));
+                _lostBelow = Math.Max(_lostBelow, _first);
             }
         }
     }

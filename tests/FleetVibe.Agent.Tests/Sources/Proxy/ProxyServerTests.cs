@@ -65,7 +65,7 @@ public class ProxyServerTests
             await context.Request.Body.CopyToAsync(Stream.Null);
         });
 
-        using var content = new PartedContent([(byte)' '], hasFirst.Task, Encoding.UTF8.GetBytes(ChatRequest));
+        using var content = new PartedContent(Encoding.UTF8.GetBytes(new string(' ', 64 * 1024)), hasFirst.Task, Encoding.UTF8.GetBytes(ChatRequest));
         using var answer = await proxy.Client.PostAsync(Chat, content).WaitAsync(Limit, TimeProvider.System);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("qwen3-4b", (await proxy.OneMeasuredAsync()).Series.Model);
