@@ -25,7 +25,7 @@ internal sealed partial class AccumulatorActor
 
     private bool MayAnswer(string sourceKey) => !_failing && (!_full || (IsDropping && IsEngine(sourceKey)));
 
-    private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not JsonLogSourceSettings);
+    private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not (JsonLogSourceSettings or Sources.Push.PushSourceSettings));
 
     private void LookAtRoom(DateTimeOffset now)
     {

@@ -28,6 +28,9 @@ internal sealed partial class AccumulatorState
     private bool _firstSeen;
     private bool _clockKnown;
 
+    // A source answers for what it reported only once that is stored.
+    private bool _isAwaited;
+
     /// <summary>
     /// Takes the clock offset of a handshake. With the first one, windows that were opened since the start move by
     /// whole windows; later ones only act on what is folded from then on.
@@ -53,7 +56,7 @@ internal sealed partial class AccumulatorState
         return _folded >= MaxFoldedLines
             || _firstSeen
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
-            || (_closableFolded && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
+            || ((_closableFolded || _isAwaited) && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
     }
 
@@ -92,6 +95,7 @@ internal sealed partial class AccumulatorState
         _folded = 0;
         _closableFolded = false;
         _firstSeen = false;
+        _isAwaited = false;
         _lastTransaction = now;
         Series.Forget(today);
         return batch;

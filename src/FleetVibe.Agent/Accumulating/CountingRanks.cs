@@ -73,6 +73,8 @@ public static class CountingRanks
     {
         JsonLogSourceSettings log => log.Fields.Ttft is not null,
         EngineSourceSettings engine => Sources.Engines.EngineKinds.HasTtft(engine),
+        Sources.Exec.ExecSourceSettings exec => exec.HasTtft,
+        Sources.Push.PushSourceSettings => true,
         _ => false,
     };
 }

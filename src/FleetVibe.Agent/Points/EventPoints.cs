@@ -1,3 +1,4 @@
+using FleetVibe.Agent.Sources;
 using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Agent.Points;
@@ -12,7 +13,17 @@ internal static class EventPoints
     internal const string Warning = "warning";
     internal const string Error = "error";
 
+    internal const string Info = "info";
+
     private const long NanosecondsPerTick = 100;
+
+    internal static string NameOf(EventSeverity severity) => severity switch
+    {
+        EventSeverity.Info => Info,
+        EventSeverity.Warning => Warning,
+        EventSeverity.Error => Error,
+        _ => throw new ArgumentOutOfRangeException(nameof(severity), severity, null),
+    };
 
     /// <param name="at">When it happened, by the corrected clock.</param>
     internal static Point Of(string node, string kind, string severity, string text, DateTimeOffset at) => new()

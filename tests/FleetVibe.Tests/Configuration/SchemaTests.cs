@@ -95,6 +95,8 @@ public class SchemaTests
                 SourceSchema.JsonLog => "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n",
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",
+                CollectorSchema.Exec => "[[agent.sources]]\nkind = \"exec\"\nargv = [\"/x\"]\noutput = \"json\"\n",
+                CollectorSchema.Push => "[[agent.sources]]\nkind = \"push\"\n",
                 var kind => $"[[agent.sources]]\nkind = \"{kind}\"\nendpoint = \"https://127.0.0.1:1\"\n",
             },
             "agent.sources.fields" => Agent + "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n[agent.sources.fields]\n",
@@ -125,6 +127,7 @@ public class SchemaTests
             + (s is Agent.Sources.HttpSourceSettings http ? string.Join(',', http.Headers) : "")
             + (s is Agent.Sources.VibeThinkerSourceSettings vibe ? string.Join(',', vibe.Map) : "")
             + (s is EngineSourceSettings engine ? $"{string.Join(',', engine.Families)} {string.Join(',', engine.OnceLabels)}" : "")
+            + (s is Agent.Sources.Exec.ExecSourceSettings exec ? $"{string.Join(',', exec.Argv)} {string.Join(',', exec.Environment)}" : "")
             + (s is Agent.Sources.JsonLogSourceSettings log ? string.Join(',', log.SuccessStatus ?? []) : "")) ?? [];
         return string.Join('\n', [
             settings.ToString(),

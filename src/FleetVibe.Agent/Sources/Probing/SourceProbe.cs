@@ -1,6 +1,8 @@
 using FleetVibe.Agent.Sources.Dcgm;
+using FleetVibe.Agent.Sources.Exec;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
+using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Agent.Sources.VibeThinker;
 
 namespace FleetVibe.Agent.Sources.Probing;
@@ -41,6 +43,8 @@ public static class SourceProbe
             DcgmSourceSettings dcgm => ProbeDcgmAsync(dcgm, time, createClient, cancellation),
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
+            ExecSourceSettings command => ExecProbe.ProbeAsync(command, time, cancellation),
+            PushSourceSettings push => PushProbe.ProbeAsync(push, cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
 

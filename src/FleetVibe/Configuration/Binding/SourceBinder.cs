@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
+using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Values;
 using FleetVibe.Protocol.Transport;
@@ -65,6 +66,8 @@ internal static class SourceBinder
         SourceSchema.Dcgm => section.Find<Uri>("endpoint") is { } endpoint ? OverHttp(Named(new DcgmSourceSettings { Endpoint = endpoint }, section), section, findings) : null,
         SourceSchema.NvidiaSmi => Named(
             new NvidiaSmiSourceSettings { Command = section.Find<string>("command")!, SampleInterval = section.Find<TimeSpan>("sample_interval") }, section),
+        CollectorSchema.Exec => CollectorBinder.Exec(section, findings) is { } command ? Named(command, section) : null,
+        CollectorSchema.Push => CollectorBinder.Push(section, findings) is { } push ? Named(push, section) : null,
         _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),
     };
 
@@ -73,6 +76,11 @@ internal static class SourceBinder
         if (section.Find<Uri>("endpoint") is not { } endpoint)
         {
             return null;
+        }
+
+        if (kind == EngineSourceSettings.Generic && !section.IsWritten("families"))
+        {
+            findings.Missing(section.Origin, $"[[agent.sources]] of kind {kind} needs families, e.g. families = {section.Spec.Key("families")!.Type.Example}");
         }
 
         var families = section.Map("families");
@@ -212,6 +220,14 @@ internal static class SourceBinder
             foreach (var (_, origin) in twins.Skip(1).Where(twin => twin.Source.Key != twins.First().Source.Key))
             {
                 findings.Error(origin, $"{twins.Key.Host}:{twins.Key.Port}{twins.Key.AbsolutePath} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out, or set counts = false");
+            }
+        }
+
+        foreach (var twins in bound.Where(b => b.Source is PushSourceSettings).GroupBy(b => ((PushSourceSettings)b.Source).Socket))
+        {
+            foreach (var (_, origin) in twins.Skip(1))
+            {
+                findings.Error(origin, $"{twins.Key} is the socket of the source at {twins.First().Origin} already: give this one another");
             }
         }
 
