@@ -26,7 +26,11 @@ public class CollectorTests
             from=${FLEETVIBE_CURSOR:-0}
             tail -n +$((from + 1)) "$1" | awk -v from="$from" '{ print } END { printf "{\"cursor\":\"%d\"}\n", from + NR }'
             """);
-        File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(command, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
         var config = folder.Write("fleetvibe.toml", $"""
             [node]
             data_dir = "{folder.Sub("data")}"

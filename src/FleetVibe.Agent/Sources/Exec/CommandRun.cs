@@ -109,7 +109,7 @@ internal static class CommandRun
         string[] candidates = program.Contains('/', StringComparison.Ordinal)
             ? [program]
             : [.. SearchPath.Split(':').Select(folder => Path.Combine(folder, program))];
-        return candidates.FirstOrDefault(file => File.Exists(file)
+        return candidates.FirstOrDefault(file => File.Exists(file) && !OperatingSystem.IsWindows()
             && (File.GetUnixFileMode(file) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0);
     }
 

@@ -35,7 +35,11 @@ internal sealed class PushServer : IAsyncDisposable
         {
             Directory.CreateDirectory(Path.GetDirectoryName(settings.Socket)!);
             await app.StartAsync(stopped);
-            File.SetUnixFileMode(unfinished, settings.Mode);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(unfinished, settings.Mode);
+            }
+
             stopped.ThrowIfCancellationRequested();
             File.Move(unfinished, settings.Socket, overwrite: true);
             return new PushServer(app);
