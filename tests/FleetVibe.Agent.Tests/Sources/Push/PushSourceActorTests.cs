@@ -70,11 +70,11 @@ public sealed class PushSourceActorTests : TestKit
     }
 
     // What was told before has been received.
-    private static Task BarrierAsync(IActorRef source) => source.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromSeconds(30));
+    private static Task<ActorIdentity> BarrierAsync(IActorRef source) => source.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromSeconds(30));
 
     private static CollectorReply? Next(CollectorConnection connection) => connection.Replies.TryRead(out var reply) ? reply : null;
 
-    private static async Task<Status> RefusalAsync(CollectorConnection connection) =>
+    private static async Task<Grpc.Core.Status> RefusalAsync(CollectorConnection connection) =>
         (await Assert.ThrowsAsync<RpcException>(async () => await connection.Replies.Completion)).Status;
 
     [Fact]
