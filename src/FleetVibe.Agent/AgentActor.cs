@@ -198,7 +198,7 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
 
     private void Schedule(SourceSettings source)
     {
-        var interval = (source as HttpSourceSettings)?.Interval ?? _settings.Interval;
+        var interval = (source as PolledSourceSettings)?.Interval ?? _settings.Interval;
         interval = interval < ShortestInterval ? ShortestInterval : interval;
         var now = _time.GetUtcNow() + _clockOffset;
         var due = CollectSchedule.Next(now, interval, CollectSchedule.DelayOf(_settings.Node, source.Target));

@@ -58,6 +58,24 @@ public sealed class AgentActorTests : TestKit, IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_source_that_waits_for_it_hears_within_a_second_what_is_stored_and_events_are_stored_with_it()
+    {
+        var accumulator = await AccumulatorAsync(Settings(RequestLog), CreateTestProbe());
+        accumulator.Tell(Lines(1) with { TellWhenStored = true }, TestActor);
+        await ExpectMsgAsync<ReportFolded>(Patience);
+        Assert.Equal([1], (await ExpectMsgAsync<ReportStored>(Patience)).Checkpoint);
+        await AdvanceAsync(accumulator, 3);
+        accumulator.Tell(
+            Lines(2, Request(3)) with { TellWhenStored = true, Events = [new SourceEvent("engine_restart", EventSeverity.Warning, "x", At(3))] }, TestActor);
+        await ExpectMsgAsync<ReportFolded>(Patience);
+        Assert.Equal([2], (await ExpectMsgAsync<ReportStored>(Patience)).Checkpoint);
+        var stored = await _spool.RunAsync(store => store.Load());
+        Assert.Equal([2], stored.Checkpoints[RequestLog.Key]);
+        Assert.Equal(1, stored.Open.Sum(part => part.CountedRequests));
+        Assert.Equal("engine_restart", (await _spool.RunAsync(store => store.Offer([.. store.Backlog(10)]).Records.Select(record => record.Content).PointOf("vibe_event"))).Tag("kind"));
+    }
+
+    [Fact]
     public async Task A_report_is_answered_and_its_window_is_spooled_at_end_plus_grace()
     {
         var uplink = CreateTestProbe();

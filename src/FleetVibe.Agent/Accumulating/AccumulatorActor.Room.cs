@@ -2,6 +2,8 @@ using Akka.Actor;
 using Akka.Event;
 using FleetVibe.Agent.Points;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Exec;
+using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Agent.Spool;
 using static FleetVibe.Agent.Accumulating.AccumulatorMessages;
 
@@ -27,7 +29,7 @@ internal sealed partial class AccumulatorActor
 
     private bool MayAnswer(string sourceKey) => !_failing && (!_full || (IsDropping && IsEngine(sourceKey)));
 
-    private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not JsonLogSourceSettings);
+    private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not (JsonLogSourceSettings or PushSourceSettings or ExecSourceSettings { Output: ExecOutput.Json }));
 
     private void LookAtRoom(DateTimeOffset now)
     {

@@ -28,6 +28,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     private readonly List<(string Key, IActorRef Source)> _waiting = [];
     private readonly List<Point> _events = [];
     private readonly Dictionary<string, IActorRef> _waitingToStart = [];
+    private readonly Dictionary<string, IActorRef> _unstored = [];
+    private IReadOnlyDictionary<string, IActorRef> _beingStored = new Dictionary<string, IActorRef>();
     private SpoolStatus _status;
     private SpoolBatch? _inFlight;
     private IActorRef _uplink = ActorRefs.Nobody;
@@ -79,6 +81,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
                 // Points of one kind and moment would be one point.
                 _events.AddRange(report.Events.Select((happened, i) => EventPoints.Of(
                     _settings.Node, happened.Kind, EventPoints.NameOf(happened.Severity), happened.Text, (happened.At + _state.ClockOffset).AddTicks(i))));
+                if (report.TellWhenStored)
+                {
+                    _unstored[report.SourceKey] = Sender;
+                }
+
                 WarnOfCap();
                 _waiting.Add((report.SourceKey, Sender));
                 if (report.Status is not null)
@@ -193,6 +200,8 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     {
         IReadOnlyList<Point> events = [.. _events];
         _events.Clear();
+        _beingStored = new Dictionary<string, IActorRef>(_unstored);
+        _unstored.Clear();
         return batch with { Events = events };
     }
 
@@ -207,6 +216,11 @@ internal sealed partial class AccumulatorActor : UntypedActor, IWithTimers
     private void OnCommitted(CommitResult result)
     {
         var last = _inFlight!.IsLast;
+        foreach (var (key, source) in _beingStored)
+        {
+            source.Tell(new SourceMessages.ReportStored(_inFlight.Checkpoints.GetValueOrDefault(key)));
+        }
+
         _inFlight = null;
         if (_failing)
         {

@@ -31,6 +31,9 @@ internal sealed partial class AccumulatorState
     // Requests that no source could report again.
     private bool _onlyHere;
 
+    // A source answers for what it reported only once that is stored.
+    private bool _isAwaited;
+
     /// <summary>
     /// Takes the clock offset of a handshake. With the first one, windows that were opened since the start move by
     /// whole windows; later ones only act on what is folded from then on.
@@ -57,7 +60,7 @@ internal sealed partial class AccumulatorState
             || _firstSeen
             || _superseded.Count > 0
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
-            || ((_closableFolded || _onlyHere) && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
+            || ((_closableFolded || _onlyHere || _isAwaited) && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
             || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
     }
 
@@ -105,6 +108,7 @@ internal sealed partial class AccumulatorState
         _closableFolded = false;
         _firstSeen = false;
         _onlyHere = false;
+        _isAwaited = false;
         _lastTransaction = now;
         Series.Forget(today);
         return batch;

@@ -110,7 +110,12 @@ internal sealed partial class AccumulatorState
 
         if (report.Status is { } status)
         {
-            FoldStatus(source, status, today);
+            FoldStatus(source, source.Key, source.Target, status, today);
+        }
+
+        foreach (var collector in report.Collectors)
+        {
+            FoldStatus(source, $"{source.Key}/{collector.Name}", collector.Name, collector.Status, today);
         }
 
         Observe(source, report);
@@ -123,6 +128,7 @@ internal sealed partial class AccumulatorState
 
         _folded += report.Requests.Count;
         _onlyHere |= report.Requests.Count > 0 && !source.CanReadAgain;
+        _isAwaited |= report.TellWhenStored;
         Version++;
     }
 
@@ -245,13 +251,13 @@ internal sealed partial class AccumulatorState
     }
 
     // A collection belongs to the window in which it began: one that ran into its timeout ends in the next.
-    private void FoldStatus(SourceSettings source, CollectionStatus status, DateTimeOffset today)
+    private void FoldStatus(SourceSettings source, string key, string name, CollectionStatus status, DateTimeOffset today)
     {
         var at = Corrected(status.At);
-        var target = TargetFolding.From(source, status, at, _lastSuccess.GetValueOrDefault(source.Key));
-        _lastSuccess[source.Key] = target.LastSuccessUnixMs;
+        var target = TargetFolding.From(source.Kind, key, name, status, at, _lastSuccess.GetValueOrDefault(key));
+        _lastSuccess[key] = target.LastSuccessUnixMs;
         var targets = Open(at - status.Duration, today).Targets;
-        targets[source.Key] = targets.TryGetValue(source.Key, out var earlier) ? TargetFolding.Merge(earlier, target) : target;
+        targets[key] = targets.TryGetValue(key, out var earlier) ? TargetFolding.Merge(earlier, target) : target;
     }
 
     private static SeriesShare ShareOf(WindowPart part, Placement placement)

@@ -82,6 +82,8 @@ public static class CountingRanks
         JsonLogSourceSettings log => log.AllFields is { Ttft: not null } or { FirstToken: not null },
         ProxySourceSettings => true,
         EngineSourceSettings engine => Sources.Engines.EngineKinds.HasTtft(engine),
+        Sources.Exec.ExecSourceSettings exec => exec.HasTtft,
+        Sources.Push.PushSourceSettings => true,
         _ => false,
     };
 }

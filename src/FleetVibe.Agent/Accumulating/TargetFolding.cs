@@ -9,11 +9,12 @@ internal static class TargetFolding
 {
     internal const string NoError = "none";
 
-    internal static StoredTarget From(SourceSettings source, CollectionStatus status, DateTimeOffset at, long lastSuccessUnixMs) => new()
+    /// <param name="key">Key of the source, or of a collector behind it.</param>
+    internal static StoredTarget From(string kind, string key, string name, CollectionStatus status, DateTimeOffset at, long lastSuccessUnixMs) => new()
     {
-        Source = source.Key,
-        Target = source.Target,
-        Kind = source.Kind,
+        Source = key,
+        Target = name,
+        Kind = kind,
         Up = status.IsUp,
         ErrorClass = status.Error is { } error ? NameOf(error) : NoError,
         ScrapeDurationMs = status.Duration.TotalMilliseconds,

@@ -17,6 +17,8 @@ internal static class EventPoints
     internal const string Warning = "warning";
     internal const string Error = "error";
 
+    internal const string Info = "info";
+
     private const long NanosecondsPerTick = 100;
 
     internal static string NameOf(EventSeverity severity) => severity switch

@@ -27,6 +27,12 @@ public static class SourceMessages
         }
     }
 
+    /// <summary>
+    /// To a source that asked for it: its reports up to here are in the spool, whatever happens now.
+    /// </summary>
+    /// <param name="Checkpoint">Of the last of them that had one; null where none had.</param>
+    public sealed record ReportStored(byte[]? Checkpoint) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
+
     /// <summary>To a source: its report was folded.</summary>
     public sealed class ReportFolded : INoSerializationVerificationNeeded
     {

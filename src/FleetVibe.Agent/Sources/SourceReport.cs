@@ -28,6 +28,30 @@ public sealed record SourceReport(string SourceKey) : INoSerializationVerificati
 
     /// <summary>Opaque to the accumulator; null leaves the stored one.</summary>
     public byte[]? Checkpoint { get; init; }
+
+    /// <summary>How the collectors behind a source fare: each is a target of its own.</summary>
+    public IReadOnlyList<CollectorStatus> Collectors { get; init; } = [];
+
+    /// <summary>The source waits for <see cref="SourceMessages.ReportStored"/>: the report goes into a transaction within a second.</summary>
+    public bool TellWhenStored { get; init; }
+}
+
+/// <summary>How one collector behind a source fares.</summary>
+/// <param name="Name">Its <c>target</c> tag.</param>
+public sealed record CollectorStatus(string Name, CollectionStatus Status);
+
+/// <summary>Something that a source saw happen: a point of <c>vibe_event</c>.</summary>
+/// <param name="Kind">The <c>kind</c> tag, snake_case.</param>
+/// <param name="Text">One line for a user, without secrets.</param>
+/// <param name="At">When it happened, by this node's clock.</param>
+public sealed record SourceEvent(string Kind, EventSeverity Severity, string Text, DateTimeOffset At);
+
+/// <summary>How bad an event is; written in lower case.</summary>
+public enum EventSeverity
+{
+    Info,
+    Warning,
+    Error,
 }
 
 /// <summary>Something that a source saw happen: a point of <c>vibe_event</c>.</summary>

@@ -48,8 +48,18 @@ public enum SourceRank
     Requests = 4,
 }
 
+/// <summary>A source that is looked at once an interval.</summary>
+public abstract record PolledSourceSettings : SourceSettings
+{
+    /// <summary>Time between collections; null means the agent's.</summary>
+    public TimeSpan? Interval { get; init; }
+
+    /// <summary>After it a collection has failed.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
+}
+
 /// <summary>A source that is polled over HTTP.</summary>
-public abstract record HttpSourceSettings : SourceSettings
+public abstract record HttpSourceSettings : PolledSourceSettings
 {
     public required Uri Endpoint { get; init; }
 
@@ -63,11 +73,6 @@ public abstract record HttpSourceSettings : SourceSettings
 
     /// <summary>Further request headers; their values are secrets.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Time between collections; null means the agent's.</summary>
-    public TimeSpan? Interval { get; init; }
-
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
 
     public override string Target => Name ?? $"{Endpoint.Host}:{Endpoint.Port}";
 }

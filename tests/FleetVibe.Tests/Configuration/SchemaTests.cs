@@ -97,6 +97,8 @@ public class SchemaTests
                 SourceSchema.NvidiaSmi => "[[agent.sources]]\nkind = \"nvidia_smi\"\n",
                 SourceSchema.Nvml => "[[agent.sources]]\nkind = \"nvml\"\n",
                 EngineSourceSettings.Generic => "[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"https://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { requests = \"x\" }\n",
+                CollectorSchema.Exec => "[[agent.sources]]\nkind = \"exec\"\nargv = [\"/x\"]\noutput = \"json\"\n",
+                CollectorSchema.Push => "[[agent.sources]]\nkind = \"push\"\n",
                 var kind => $"[[agent.sources]]\nkind = \"{kind}\"\nendpoint = \"https://127.0.0.1:1\"\n",
             },
             "agent.sources.fields" => Agent + "[[agent.sources]]\nkind = \"json_log\"\npath = \"/x\"\n[agent.sources.fields]\n",
@@ -145,6 +147,7 @@ public class SchemaTests
         + (s is HttpSourceSettings http ? string.Join(',', http.Headers) : "")
         + (s is VibeThinkerSourceSettings vibe ? string.Join(',', vibe.Map) : "")
         + (s is EngineSourceSettings engine ? $"{string.Join(',', engine.Families)} {string.Join(',', engine.OnceLabels)}" : "")
+        + (s is Agent.Sources.Exec.ExecSourceSettings exec ? $"{string.Join(',', exec.Argv)} {string.Join(',', exec.Environment)}" : "")
         + (s is NvidiaSourceSettings nvidia ? string.Join(',', nvidia.OwnProcesses) : "")
         + (s is JsonLogSourceSettings log ? $"{string.Join(',', log.SuccessStatus ?? [])} {string.Join(',', log.OnlyPaths ?? [])}" : "");
 

@@ -5,10 +5,15 @@ namespace FleetVibe.Agent.Sources.Http;
 /// <summary>One collection of a polled source: its report, and what is counted once that is folded.</summary>
 internal sealed record Collection(SourceReport Report, CounterState State)
 {
+    internal const string RestartEvent = "engine_restart";
+
     private const int MaxText = 400;
 
     /// <summary>What the server was found to be, where the page said so.</summary>
     public string? Recognised { get; private init; }
+
+    /// <summary>What the source said beside, for whoever reads the log.</summary>
+    public string Aside { get; private init; } = "";
 
     public static async Task<Collection> RunAsync(
         string sourceKey, ISourceClient client, IPolledAdapter adapter, CounterState state, TimeProvider time, CancellationToken cancellation)
@@ -17,14 +22,14 @@ internal sealed record Collection(SourceReport Report, CounterState State)
         FetchOutcome outcome;
         try
         {
-            outcome = await client.FetchAsync(cancellation);
+            outcome = await client.FetchSinceAsync(state, cancellation);
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
             outcome = FetchOutcome.Failed(ErrorClass.WrongContent, $"the page could not be fetched: {e.GetType().Name}");
         }
 
-        return Conclude(sourceKey, adapter, state, outcome, time.GetElapsedTime(began), time.GetUtcNow());
+        return Conclude(sourceKey, adapter, state, outcome, time.GetElapsedTime(began), time.GetUtcNow()) with { Aside = outcome.Aside };
     }
 
     /// <summary>Pure but for the adapter's own failures, which become facts.</summary>
@@ -49,9 +54,11 @@ internal sealed record Collection(SourceReport Report, CounterState State)
 
         var report = new SourceReport(sourceKey)
         {
+            Requests = read.Requests,
             Deltas = read.Deltas,
             Gauges = read.Gauges,
             Gpus = read.Gpus,
+            Events = read.Restarts > 0 ? [new SourceEvent(RestartEvent, EventSeverity.Warning, $"{sourceKey}: the server began again, its counters from zero", page.At)] : [],
             Checkpoint = ReferenceEquals(read.State, state) ? null : read.State.ToCheckpoint(),
             Status = new CollectionStatus(page.At, read.Error, OneLine(read.ErrorText), duration, read.SamplesSkipped, read.Restarts),
         };

@@ -18,6 +18,9 @@ internal sealed record FetchOutcome(FetchedPage? Page, ErrorClass? Error, string
     /// <summary>The server answers for its health, though not for this page.</summary>
     public bool IsAlive { get; init; }
 
+    /// <summary>What the source said beside, for whoever reads the log.</summary>
+    public string Aside { get; init; } = "";
+
     public static FetchOutcome Failed(ErrorClass error, string text, bool mayRetry = false) =>
         new(null, error, text, mayRetry);
 }

@@ -17,6 +17,8 @@ internal interface IPolledAdapter
 /// <param name="State">What is counted once this is folded.</param>
 internal sealed record PolledPage(CounterState State)
 {
+    public IReadOnlyList<RequestObservation> Requests { get; init; } = [];
+
     public IReadOnlyList<CounterDelta> Deltas { get; init; } = [];
 
     public IReadOnlyList<ModelGauges> Gauges { get; init; } = [];

@@ -21,20 +21,25 @@ internal sealed class PolledSourceActor : UntypedActor
     private CounterState? _reported;
     private ErrorClass? _lastError;
     private string? _lastRecognised;
+    private string _lastAside = "";
 
     public PolledSourceActor(
-        HttpSourceSettings settings, IPolledAdapter adapter, SourceClientFactory createClient, IActorRef accumulator, TimeProvider time)
+        string key, IPolledAdapter adapter, Func<ISourceClient> createClient, IActorRef accumulator, TimeProvider time)
     {
-        _key = settings.Key;
+        _key = key;
         _adapter = adapter;
-        _client = createClient(settings, adapter.Wanted, time);
+        _client = createClient();
         _accumulator = accumulator;
         _time = time;
     }
 
     internal static Props CreateProps(
         HttpSourceSettings settings, IPolledAdapter adapter, IActorRef accumulator, TimeProvider time, SourceClientFactory? createClient) =>
-        Props.Create(() => new PolledSourceActor(settings, adapter, createClient ?? SourceClient.Create, accumulator, time));
+        CreateProps(settings.Key, adapter, () => (createClient ?? SourceClient.Create)(settings, adapter.Wanted, time), accumulator, time);
+
+    internal static Props CreateProps(
+        string key, IPolledAdapter adapter, Func<ISourceClient> createClient, IActorRef accumulator, TimeProvider time) =>
+        Props.Create(() => new PolledSourceActor(key, adapter, createClient, accumulator, time));
 
     private enum Phase
     {
@@ -106,6 +111,7 @@ internal sealed class PolledSourceActor : UntypedActor
         var report = completed.Collection.Report;
         LogChange(report.Status!);
         LogRecognised(completed.Collection.Recognised);
+        LogAside(completed.Collection.Aside);
         _reported = completed.Collection.State;
         _phase = Phase.WaitingForFold;
         _accumulator.Tell(report);
@@ -147,6 +153,16 @@ internal sealed class PolledSourceActor : UntypedActor
             _lastRecognised = recognised;
             _log.Info("Source {0} is {1}", _key, recognised);
         }
+    }
+
+    private void LogAside(string aside)
+    {
+        if (aside.Length > 0 && aside != _lastAside)
+        {
+            _log.Info("Source {0} says: {1}", _key, aside);
+        }
+
+        _lastAside = aside;
     }
 
     internal sealed record CollectionCompleted(Collection Collection, CounterState Since) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Protocol.Transport;
 using Polly;
 using Polly.Retry;
@@ -11,6 +12,9 @@ namespace FleetVibe.Agent.Sources.Http;
 internal interface ISourceClient : IDisposable
 {
     Task<FetchOutcome> FetchAsync(CancellationToken cancellation);
+
+    /// <summary>The same, for a source that is told how far it was read.</summary>
+    Task<FetchOutcome> FetchSinceAsync(CounterState counted, CancellationToken cancellation) => FetchAsync(cancellation);
 }
 
 /// <summary>Makes the client of one source; every (re)start of a source makes its own.</summary>

@@ -1,7 +1,9 @@
 using FleetVibe.Agent.Sources.Dcgm;
+using FleetVibe.Agent.Sources.Exec;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Agent.Sources.Proxy;
+using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Agent.Sources.VibeThinker;
 
 namespace FleetVibe.Agent.Sources.Probing;
@@ -45,6 +47,8 @@ public static class SourceProbe
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log, time)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
             GpuToolSourceSettings tool => GpuToolProbe.ProbeAsync(tool, time, new Gpus.ToolProcess(time), cancellation),
+            ExecSourceSettings command => ExecProbe.ProbeAsync(command, time, cancellation),
+            PushSourceSettings push => PushProbe.ProbeAsync(push, cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
 

@@ -31,6 +31,9 @@ internal sealed record CounterState(string Origin, DateTimeOffset WatchedSince)
     /// <summary>A page was read whole: a series that appears later is new.</summary>
     public bool SeenComplete { get; init; }
 
+    /// <summary>Where a command wants to go on, in its own words; null where it said nothing.</summary>
+    public string? Cursor { get; init; }
+
     public IReadOnlyDictionary<string, Baseline> Baselines { get; init; } = new Dictionary<string, Baseline>();
 
     /// <summary>
@@ -63,6 +66,11 @@ internal sealed record CounterState(string Origin, DateTimeOffset WatchedSince)
             stored.LastScrape = last.UtcTicks;
         }
 
+        if (Cursor is { } cursor)
+        {
+            stored.Cursor = cursor;
+        }
+
         stored.Series.AddRange(Baselines.Values.OrderBy(b => b.Key, StringComparer.Ordinal).Select(Store));
         return stored.ToByteArray();
     }
@@ -74,6 +82,7 @@ internal sealed record CounterState(string Origin, DateTimeOffset WatchedSince)
         {
             LastScrape = stored.HasLastScrape ? new DateTimeOffset(stored.LastScrape, TimeSpan.Zero) : null,
             SeenComplete = stored.SeenComplete,
+            Cursor = stored.HasCursor ? stored.Cursor : null,
             Baselines = stored.Series.Select(Restore).ToDictionary(b => b.Key, StringComparer.Ordinal),
         };
     }

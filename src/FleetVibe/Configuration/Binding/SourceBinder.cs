@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Values;
 using FleetVibe.Protocol.Transport;
@@ -67,6 +68,8 @@ internal static class SourceBinder
         SourceSchema.NvidiaSmi => GpuSourceBinder.Nvidia(Named(new NvidiaSmiSourceSettings(), section), section, findings),
         SourceSchema.Nvml => GpuSourceBinder.Nvidia(Named(new NvmlSourceSettings { Library = section.Find<string>("library")! }, section), section, findings),
         _ when GpuTools.Kinds.Contains(kind) => GpuSourceBinder.Tool(Named(new GpuToolSourceSettings(kind), section), section),
+        CollectorSchema.Exec => CollectorBinder.Exec(section, findings) is { } command ? Named(command, section) : null,
+        CollectorSchema.Push => CollectorBinder.Push(section, findings) is { } push ? Named(push, section) : null,
         _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),
     };
 
@@ -91,6 +94,11 @@ internal static class SourceBinder
         if (kind == SourceSchema.Vllm)
         {
             return OverHttp(Named(new VllmSourceSettings { Endpoint = endpoint }, section), section, findings);
+        }
+
+        if (kind == EngineSourceSettings.Generic && !section.IsWritten("families"))
+        {
+            findings.Missing(section.Origin, $"{section.Header} of kind {kind} needs families, e.g. families = {section.Spec.Key("families")!.Type.Example}");
         }
 
         var families = section.Map("families");
@@ -209,6 +217,14 @@ internal static class SourceBinder
             foreach (var (_, origin) in twins.Skip(1).Where(twin => twin.Source.Key != twins.First().Source.Key))
             {
                 findings.Error(origin, $"{twins.Key.Host}:{twins.Key.Port}{twins.Key.AbsolutePath} is read by the source at {twins.First().Origin} already: two would count each request twice, so take one out, or set counts = false");
+            }
+        }
+
+        foreach (var twins in bound.Where(b => b.Source is PushSourceSettings).GroupBy(b => ((PushSourceSettings)b.Source).Socket))
+        {
+            foreach (var (_, origin) in twins.Skip(1))
+            {
+                findings.Error(origin, $"{twins.Key} is the socket of the source at {twins.First().Origin} already: give this one another");
             }
         }
 

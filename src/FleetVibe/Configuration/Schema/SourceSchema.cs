@@ -19,13 +19,14 @@ internal static class SourceSchema
     /// <summary>Engines, services and gateways with a Prometheus page; the last two are the open ones.</summary>
     public static IReadOnlyList<string> Engines { get; } = [.. EngineKinds.All.Select(e => e.Kind), EngineSourceSettings.Generic, EngineSourceSettings.Auto];
 
-    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Proxy, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds];
+    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Proxy, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds, .. CollectorSchema.Kinds];
 
-    private static readonly string[] OfModels = [JsonLog, Proxy, .. Engines, VibeThinker];
+    private static readonly string[] OfModels = [JsonLog, Proxy, .. Engines, VibeThinker, .. CollectorSchema.Kinds];
     private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm, Proxy];
+    private static readonly string[] Polled = [.. Http, CollectorSchema.Exec];
     private static readonly string[] Pages = [.. Engines, VibeThinker, Dcgm];
+    private static readonly string[] Mapped = [EngineSourceSettings.Generic, CollectorSchema.Exec];
     private static readonly string[] OfProxies = [Proxy];
-    private static readonly string[] Generic = [EngineSourceSettings.Generic];
     private static readonly string[] Log = [JsonLog];
     private static readonly string[] Nvidia = [NvidiaSmi, Nvml];
     private static readonly string[] Tools = [.. Nvidia, .. GpuTools.Kinds];
@@ -37,7 +38,7 @@ internal static class SourceSchema
         Reloads = true,
         Keys =
         [
-            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's.") { Required = true },
+            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's; exec runs a command of your own, push takes collectors of your own on a socket.") { Required = true },
             .. Shared,
             .. OverHttp,
             new KeySpec("listen", new ListenType("\"127.0.0.1:11435\""), "Where clients connect in place of the engine: on loopback, or with cert_file and accept_token_file.") { OnlyFor = OfProxies, Required = true },
@@ -52,7 +53,7 @@ internal static class SourceSchema
             new KeySpec("variant_limit", new IntegerType(1, 1000, "50"), "Variants that the log's lines may name at a time; further ones count under other, and as other_variants of vibe_fleetvibe.") { OnlyFor = Log, Default = "16" },
             new KeySpec("start_at", new ChoiceType("place to start at", ["end", "beginning"], "beginning"), "Where a log that was never read before is begun.") { OnlyFor = Log, Default = "end" },
             new KeySpec("timezone", new TimeZoneType(), "Zone of timestamps that name none.") { OnlyFor = Log, Default = "UTC" },
-            new KeySpec("clock", new ChoiceType("clock", ["node", "external"], "external"), "Whose clock wrote the timestamps: external ones are never corrected by this node's offset.") { OnlyFor = Log, Default = "node" },
+            new KeySpec("clock", new ChoiceType("clock", ["node", "external"], "external"), "Whose clock wrote the timestamps: external ones are never corrected by this node's offset.") { OnlyFor = [JsonLog, .. CollectorSchema.Kinds], Default = "node" },
             new KeySpec("success_status", new ListType(new WordType("\"fine\"")), "The statuses that mean success, in any case; replaces the built-in list.")
             {
                 OnlyFor = Log,
@@ -67,11 +68,11 @@ internal static class SourceSchema
                 new MapType(new TextType("chat_requests_total"), FamilyMap.Figures, "{ requests = 'chat_requests_total{path=\"/chat\"}', response_time = \"chat_latency_ms ms\" }"),
                 "The family of each figure: a name as on the page, in braces the rows to take (label=\"a\", label!=\"a|b\"), and a unit: s, ms or us; ratio or percent; sum or count of a histogram. Alternatives stand behind or, the best first. Rows are added up.")
             {
-                OnlyFor = Generic,
-                Required = true,
+                OnlyFor = Mapped,
+                DefaultNote = "needed by prometheus; exec finds out which engine the page is of",
             },
-            new KeySpec("model_label", new TextType("model_name"), "The label that names the model; with model only the rows of that one are read.") { OnlyFor = Generic, DefaultNote = "none: set model" },
-            new KeySpec("once_labels", new ListType(new TextType("tp_rank")), "Labels whose rows say the same again, such as a rank's: one of them is taken.") { OnlyFor = Generic },
+            new KeySpec("model_label", new TextType("model_name"), "The label that names the model; with model only the rows of that one are read.") { OnlyFor = Mapped, DefaultNote = "none: set model" },
+            new KeySpec("once_labels", new ListType(new TextType("tp_rank")), "Labels whose rows say the same again, such as a rank's: one of them is taken.") { OnlyFor = Mapped },
             new KeySpec("command", new CommandType("/usr/local/bin/nvidia-smi"), "The program; of nvml the one that is run where there is no library.") { OnlyFor = Tools, DefaultNote = $"nvidia-smi, {string.Join(", ", GpuTools.Kinds.Select(GpuTools.CommandOf))}" },
             new KeySpec("sample_interval", new DurationType("1s", "1m", "\"2s\""), "Time between two samples.") { OnlyFor = Tools, DefaultNote = "1s; 5s for rocm_smi and amd_smi" },
             new KeySpec("library", new TextType("/usr/lib/wsl/lib/libnvidia-ml.so.1"), "The driver's management library.") { OnlyFor = [Nvml], Default = NvmlSourceSettings.DefaultLibrary },
@@ -81,6 +82,7 @@ internal static class SourceSchema
                 DefaultNote = "the known engines by their commands; where none of them is there, nothing is called foreign",
             },
             new KeySpec("kernel_log", new PathOrOffType("/var/log/kern.log"), "Where the driver's Xid errors are read: the kernel's own log, or a file of the syslog daemon; off reads none.") { OnlyFor = Nvidia, Default = NvidiaSourceSettings.DefaultKernelLog },
+            .. CollectorSchema.Keys,
         ],
         Sections = [Fields],
     };
@@ -137,7 +139,7 @@ internal static class SourceSchema
         new KeySpec("model", new TextType("qwen3-4b"), "The model tag.") { OnlyFor = OfModels, DefaultNote = "the log line's model; the model field of a proxied request; the engine's own name for it, needed where its pages have none; vibethinker-1.5b for vibethinker" },
         new KeySpec("task", new TextType("code_review"), "What the model is used for: the task tag.") { OnlyFor = OfModels, DefaultNote = "the log line's task, else default; algorithm_reasoning for vibethinker" },
         new KeySpec("variant", new TextType("prompt-v2"), "Prompt version, LoRA or A/B arm: the variant tag.") { OnlyFor = OfModels, DefaultNote = "none" },
-        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs and proxies, then gateways, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
+        new KeySpec("counts", new BooleanType(), "Whether this source counts requests; without it the sources of the highest rank do (logs, proxies and collectors, then gateways, then engines, then summaries).") { OnlyFor = OfModels, DefaultNote = "by rank" },
         new KeySpec("gpu", new ListType(new WordType("0")), "Indices or UUIDs of the GPUs that serve this model.") { OnlyFor = OfModels, DefaultNote = "all" },
     ];
 
@@ -148,8 +150,8 @@ internal static class SourceSchema
         new KeySpec("token", new SecretType("use token_file, or token = \"${NAME}\"", AsToken: true), "The bearer token, out of the environment.") { OnlyFor = Http },
         .. ConfigurationSchema.TrustKeys("Allows a token over plain http off loopback.").Select(k => k with { OnlyFor = Http }),
         new KeySpec("headers", new MapType(new SecretType("use token_file, or \"Bearer ${NAME}\"", AsToken: false), [], "{ X-Scope = \"${SCOPE}\" }"), "Further headers of the request; their values are never shown.") { OnlyFor = Pages },
-        new KeySpec("interval", new DurationType("1s", "1h", "\"30s\""), "Time between two collections. Under execd only while Telegraf sends no newline and no signal.") { OnlyFor = Http, DefaultNote = "agent.interval" },
-        new KeySpec("timeout", new DurationType("100ms", "1m", "\"5s\""), "After it a collection has failed.") { OnlyFor = Http, Default = "3s" },
+        new KeySpec("interval", new DurationType("1s", "1h", "\"30s\""), "Time between two collections. Under execd only while Telegraf sends no newline and no signal.") { OnlyFor = Polled, DefaultNote = "agent.interval" },
+        new KeySpec("timeout", new DurationType("100ms", "1m", "\"5s\""), "After it a collection has failed; a command is killed with its children.") { OnlyFor = Polled, Default = "3s" },
     ];
 
     private static KeySpec Map => new(

@@ -173,6 +173,19 @@ public class PolledSourceActorTests : TestKit
     }
 
     [Fact]
+    public async Task An_engine_that_began_again_is_an_event_and_a_restart_of_its_target()
+    {
+        await StartAsync();
+        Assert.Empty((await CollectAsync(Page(5))).Events);
+        _source.Tell(SourceMessages.ReportFolded.Instance);
+        var report = await CollectAsync(Page(2));
+
+        var happened = Assert.Single(report.Events);
+        Assert.Equal(("engine_restart", EventSeverity.Warning, $"{Key}: the server began again, its counters from zero"), (happened.Kind, happened.Severity, happened.Text));
+        Assert.Equal((1, 2), (report.Status!.Restarts, Requests(report)));
+    }
+
+    [Fact]
     public async Task A_source_that_stops_lets_go_of_its_client()
     {
         await StartAsync();
