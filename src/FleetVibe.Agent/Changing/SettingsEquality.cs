@@ -20,13 +20,16 @@ public static class SettingsEquality
         return one switch
         {
             BearerToken token => token.IsSameAs((BearerToken)other),
-            string or Uri or TimeZoneInfo => one.Equals(other),
+            string => one.Equals(other),
             IDictionary table => SameTables(table, (IDictionary)other),
             IEnumerable list => SameLists(list.Cast<object?>().ToList(), ((IEnumerable)other).Cast<object?>().ToList()),
-            _ when one.GetType().IsValueType => one.Equals(other),
-            _ => PropertiesOf(one).All(property => Same(property.GetValue(one), property.GetValue(other))),
+            _ when IsRecord(one.GetType()) => PropertiesOf(one).All(property => Same(property.GetValue(one), property.GetValue(other))),
+            _ => one.Equals(other),
         };
     }
+
+    // Others say themselves what equals them, and their properties are not made to be read (an IPv4 address has no scope).
+    private static bool IsRecord(Type type) => type.GetMethod("<Clone>$") is not null;
 
     private static bool SameTables(IDictionary one, IDictionary other) =>
         one.Count == other.Count && one.Keys.Cast<object>().All(key => other.Contains(key) && Same(one[key], other[key]));

@@ -51,17 +51,19 @@ internal sealed class Reloader(
 
     internal void Reload(string why)
     {
-        LoadedConfiguration loaded;
         try
         {
-            loaded = load();
+            Take(load(), why);
         }
         catch (Exception e)
         {
-            Refuse(why, $"it cannot be read ({e.GetType().Name}: {e.Message})");
-            return;
+            // A fault of ours must not end the watch of the file.
+            Refuse(why, $"it cannot be taken over ({e.GetType().Name}: {e.Message})");
         }
+    }
 
+    private void Take(LoadedConfiguration loaded, string why)
+    {
         foreach (var finding in loaded.Findings)
         {
             error.WriteLine(finding);
@@ -96,7 +98,7 @@ internal sealed class Reloader(
 
     private void Refuse(string why, string problem)
     {
-        error.WriteLine($"configuration refused ({why}): {file} has errors, so the one before stays in force and nothing else changes; correct it, it is read again then");
+        error.WriteLine($"configuration refused ({why}): the one before stays in force; correct {file}, it is read again then: {problem}");
         roles.ReportRefused($"the configuration was refused, the one before stays in force: {problem}");
     }
 }

@@ -47,6 +47,9 @@ public sealed class ReloadingTests : IDisposable
         Assert.Contains("[gateway] is gone: until a restart its role goes on", Restart(Base + "[gateway]\nlisten = \"127.0.0.1:1\"\n[gateway.telegraf]\nurl = \"http://127.0.0.1:2\"", Base), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_file_of_every_role_read_twice_needs_nothing() => Assert.Equal("", Restart(Samples.AllInOne, Samples.AllInOne));
+
     [Theory]
     [InlineData("")]
     [InlineData("[[agent.sources]]\nkind = \"nvidia_smi\"")]
