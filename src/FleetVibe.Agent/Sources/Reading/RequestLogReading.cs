@@ -23,8 +23,11 @@ public sealed record RequestLogLook(string Format, IReadOnlyList<LoggedRequest> 
     /// <summary>Lines that are no requests by their format, such as start messages.</summary>
     public int Others { get; init; }
 
-    /// <summary>What was read, and what was not for a reason.</summary>
+    /// <summary>Lines that a source would report something of.</summary>
     public int Read => Requests.Count + Gauges.Count;
+
+    /// <summary>It is a log beyond doubt, even if nothing of it counts.</summary>
+    public bool IsLog => Read > 0 || Enveloped > 0 || Format != LogFormats.Json;
 }
 
 /// <summary>Reads a log as the source <c>json_log</c> does.</summary>
@@ -53,7 +56,11 @@ public static class RequestLogReading
             (best, most) = read > most ? (format, read) : (best, most);
         }
 
-        return most == 0 && head.IndexOf("request_time"u8) >= 0 ? "nginx_json" : best;
+        // Access lines without a POST among them are told by what each has.
+        return most > 0 ? best
+            : head.IndexOf("request_time"u8) >= 0 ? "nginx_json"
+            : head.IndexOf(" - \""u8) >= 0 && head.IndexOf(" HTTP/"u8) >= 0 ? LogFormats.Uvicorn
+            : best;
     }
 
     /// <summary>Reads as a source is configured; one that names no model is said to lack it, and its lines are read all the same.</summary>

@@ -102,7 +102,7 @@ internal static class InputFormats
             return InputFormat.Prometheus;
         }
 
-        if (RequestLogReading.Look(head, format: null, DateTimeOffset.UnixEpoch).Read > 0)
+        if (RequestLogReading.Look(head, format: null, DateTimeOffset.UnixEpoch).IsLog)
         {
             return InputFormat.JsonLog;
         }

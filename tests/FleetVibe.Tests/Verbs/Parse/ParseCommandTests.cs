@@ -157,6 +157,8 @@ public sealed class ParseCommandTests : IDisposable
     [InlineData("\0\0\0{\"timestamp\":1}\n", "json_log")]
     [InlineData("{\"requests\": 1}\n", "json_log")]
     [InlineData("INFO: ready\nINFO:     10.0.0.1:1 - \"POST / HTTP/1.1\" 200 OK\n", "json_log")]
+    [InlineData("INFO:     10.0.0.1:1 - \"GET /health HTTP/1.1\" 200 OK\n", "json_log")]
+    [InlineData("2025-11-24T06:00:00Z stdout F ready\n", "json_log")]
     [InlineData("2025-11-24T06:00:00Z stdout F {\"timestamp\":1763964000,\"model\":\"m\"}\n", "json_log")]
     [InlineData("uuid, index, name\nGPU-1, 0, a\n", "nvidia_smi")]
     [InlineData("<html></html>\n", null)]

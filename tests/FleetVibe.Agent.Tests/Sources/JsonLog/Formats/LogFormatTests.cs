@@ -155,6 +155,7 @@ public sealed class LogFormatTests
 
     [Theory]
     [InlineData("uvicorn", "INFO: 10.0.0.1:1 - \"POST /generate HTTP/1.1\" 200 OK\n")]
+    [InlineData("uvicorn", "INFO: ready\nINFO: 10.0.0.1:1 - \"GET /health HTTP/1.1\" 200 OK\n")]
     [InlineData("tgi", "{\"timestamp\":\"2025-11-24T06:00:05Z\",\"message\":\"Success\",\"span\":{\"total_time\":\"1s\"}}\n")]
     [InlineData("vllm_stats", "INFO 11-24 06:00:04 [l.py:1] Engine 000: Avg prompt throughput: 1 tokens/s, Running: 4 reqs, Waiting: 2 reqs\n")]
     [InlineData("litellm", "{\"startTime\":1763964000.0,\"endTime\":1763964004.5,\"model\":\"m\"}\n")]
