@@ -25,9 +25,9 @@ internal static class ClusterHocon
           cluster {
             scheduler.tick-duration = 50ms
             retry-unsuccessful-join-after = 2s
-            down-removal-margin = 2s
+            down-removal-margin = 1s
             split-brain-resolver {
-              stable-after = 4s
+              stable-after = 3s
               down-all-when-unstable = 15s
             }
             role.aggregator.min-nr-of-members = {{(seeds / 2) + 1}}

@@ -28,7 +28,7 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
         switch (message)
         {
             case LookDue:
-                LookAsync(_cluster.MembersUp, [.. _seeds.Except(_cluster.Views().Select(member => member.Address))]).PipeTo(Self);
+                LookAsync(_cluster.MembersUp, Strangers()).PipeTo(Self);
                 break;
             case Looked looked:
                 if (_rule.IsStray(looked.MembersUp, looked.Stranger is not null, _time.GetUtcNow()))
@@ -46,6 +46,13 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
                 Unhandled(message);
                 break;
         }
+    }
+
+    // Who is in no cluster yet goes on asking the seeds by itself.
+    private string[] Strangers()
+    {
+        var members = _cluster.Views().Select(member => member.Address).ToList();
+        return members.Count == 0 ? [] : [.. _seeds.Except(members)];
     }
 
     private async Task<Looked> LookAsync(int membersUp, string[] strangers)

@@ -13,7 +13,7 @@ internal sealed class StrayRule(int seeds)
 
     private DateTimeOffset? _since;
 
-    /// <param name="membersUp">Of this cluster, this member among them.</param>
+    /// <param name="membersUp">Of this cluster; 0 where it was founded and nobody is up yet.</param>
     /// <param name="strangerAnswers">Whether a seed outside of it can be reached.</param>
     /// <returns>Whether it has been so for longer than <see cref="Patience"/>.</returns>
     public bool IsStray(int membersUp, bool strangerAnswers, DateTimeOffset now)

@@ -83,7 +83,7 @@ public sealed class ReportingTests : IDisposable
         {
             RefusedByReason = new SortedDictionary<string, long> { ["late"] = 1 },
         };
-        CampaignReport.Of(seed, new Dictionary<string, int> { ["pause"] = 1, ["kill_agent"] = 2 }, verdict, 120, 20, "0.1.0").Write(path);
+        CampaignReport.Of(seed, new Dictionary<string, int> { ["pause"] = 1, ["kill_agent"] = 2 }, verdict, 120, 20, 1, "0.1.0").Write(path);
         return path;
     }
 

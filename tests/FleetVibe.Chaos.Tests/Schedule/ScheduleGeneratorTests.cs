@@ -15,7 +15,9 @@ public class ScheduleGeneratorTests
         [FaultKind.KillAgent, FaultKind.StopAgent, FaultKind.KillAggregator, FaultKind.StopAggregator, FaultKind.TermAggregator, FaultKind.KillGateway, FaultKind.StopGateway];
 
     private static readonly FleetShape Shape = new(
-        [.. Enumerable.Range(1, 20).Select(i => $"agent-{i}")], ["agg-1", "agg-2", "agg-3"], "gw-1", "telegraf", ["agent-3", "agent-4", "gw-1"], "agent-20");
+        [.. Enumerable.Range(1, 20).Select(i => $"agent-{i}")], ["agg-1", "agg-2", "agg-3"], ["gw-1"], "telegraf", ["agent-3", "agent-4", "gw-1"], null, "agent-20");
+
+    private static readonly FleetShape Shared = Shape with { Gateways = ["gw-1", "gw-2"], SmallDisks = ["agent-3", "agent-4"], Store = "postgres" };
 
     private static readonly Gen<int> Seeds = Gen.Int[0, 1_000_000];
 
@@ -35,8 +37,19 @@ public class ScheduleGeneratorTests
             Assert.Equal(50, faults.Count);
             Assert.Equal(Enumerable.Range(1, 50), faults.Select(f => f.Number));
             Assert.Equal(faults.OrderBy(f => f.At), faults);
-            Assert.Empty(Kinds.Except(faults.Select(f => f.Kind)));
+            Assert.Equal([FaultKind.KillPostgres], Kinds.Except(faults.Select(f => f.Kind)));
         });
+
+    [Fact]
+    public void Of_gateways_that_share_a_database_each_has_its_faults_and_so_has_the_database() =>
+        Seeds.Sample(seed =>
+        {
+            var faults = ScheduleGenerator.Generate(seed, 120, Shared, Kinds, Pace);
+            Assert.Equal([FaultKind.DiskFullGateway], Kinds.Except(faults.Select(f => f.Kind)));
+            Assert.Equal(
+                ["gw-1", "gw-2"], faults.Where(f => f.Kind is FaultKind.KillGateway or FaultKind.StopGateway).Select(f => f.Target).Distinct().Order(StringComparer.Ordinal));
+            Assert.Equal(["postgres"], faults.Where(f => f.Kind == FaultKind.KillPostgres).Select(f => f.Target).Distinct());
+        }, iter: 20);
 
     [Fact]
     public void Never_are_two_aggregators_missing_on_purpose() => NeverTogether(TakesAggregator, (_, _) => true);

@@ -51,7 +51,7 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         Tell(await Surroundings.HasNetemAsync()
             ? "links are made worse by proxies in this process"
             : "this kernel has no netem: links are made worse by proxies in this process");
-        var fleetSettings = new FleetSettings(settings.Seed, folder, settings.Binary, settings.Nodes, settings.Faults > 0 && settings.Kinds.Contains(FaultKind.Clock));
+        var fleetSettings = new FleetSettings(settings.Seed, folder, settings.Binary, settings.Nodes, settings.Gateways, settings.Faults > 0 && settings.Kinds.Contains(FaultKind.Clock));
         await using var fleet = await ChaosFleet.CreateAsync(fleetSettings, time, Ended);
         if (fleet.Disks.Count == 0 && settings.Kinds.Any(k => k.NeedsSmallDisk()))
         {
@@ -164,7 +164,7 @@ internal sealed class Campaign(CampaignSettings settings, TimeProvider time, Tex
         if (settings.Report is { } file)
         {
             var version = FileVersionInfo.GetVersionInfo(settings.Binary.AssemblyPath).ProductVersion ?? "unknown";
-            CampaignReport.Of(settings.Seed, faults, verdict, time.GetElapsedTime(_started).TotalSeconds, settings.Nodes, version).Write(file);
+            CampaignReport.Of(settings.Seed, faults, verdict, time.GetElapsedTime(_started).TotalSeconds, settings.Nodes, settings.Gateways, version).Write(file);
         }
 
         foreach (var waiting in ledger.OnTheWay)

@@ -60,6 +60,9 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
             case FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose:
                 await fleet.Telegraf.QueueFaultsAsync(TelegrafFaultOf(fault), EveryWrite, cancellationToken);
                 break;
+            case FaultKind.KillPostgres:
+                await Task.Run(fleet.Postgres!.Kill, cancellationToken);
+                break;
             case FaultKind.RestartAll:
                 await Task.WhenAll(fleet.Processes.Select(process => KillAsync(process.Name)));
                 break;
@@ -98,6 +101,9 @@ internal sealed class FaultInjector(ChaosFleet fleet, TimeProvider time, Action<
                 break;
             case FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose:
                 await fleet.Telegraf.ForgetFaultsAsync(cancellationToken);
+                break;
+            case FaultKind.KillPostgres:
+                await Task.Run(fleet.Postgres!.Restart, cancellationToken);
                 break;
             case FaultKind.RestartAll:
                 await fleet.StartAsync(cancellationToken);

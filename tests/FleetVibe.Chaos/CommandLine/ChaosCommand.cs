@@ -38,6 +38,7 @@ internal static class ChaosCommand
         var seed = Number("--seed", "Decides schedule and traffic.", 1, 0);
         var faults = Number("--faults", "How many; 0 is a run in peace.", 50, 0);
         var nodes = Number("--nodes", "Agents, 1 to 99.", 20, 1, 99);
+        var gateways = Number("--gateways", "1 keeps its commit log in SQLite; 2 or 3 share one in a PostgreSQL that the campaign starts.", 1, 1, 3);
         var pace = Number("--pace", "Mean seconds between two faults.", 6, 1);
         var report = new Option<string?>("--report") { Description = "File that gets the result, JSON.", HelpName = "FILE" };
         var binary = new Option<string?>("--binary") { Description = "The fleetvibe.dll to run; else the one of this build.", HelpName = "PATH" };
@@ -50,16 +51,16 @@ internal static class ChaosCommand
         };
         var keep = new Option<bool>("--keep") { Description = "Keeps the run's folder after a good verdict too." };
         var command = new RootCommand(
-            "A campaign of faults against real processes: 3 aggregators, a gateway, agents, and a stand-in for Telegraf.\n\n"
+            "A campaign of faults against real processes: 3 aggregators, one gateway or more, agents, and a stand-in for Telegraf.\n\n"
             + "Exit codes: 0 nothing lost, duplicated or shrunk, and no figure wrong; 1 something was; 2 the command line is wrong; 3 the campaign could not be held.")
         {
-            seed, faults, nodes, pace, report, binary, kinds, keep,
+            seed, faults, nodes, gateways, pace, report, binary, kinds, keep,
         };
         command.Subcommands.Add(TableCommand.Create());
         command.Subcommands.Add(FailoverCommand.Create());
         command.SetAction((result, cancellation) => RunAsync(
             () => new CampaignSettings(
-                result.GetValue(seed), result.GetValue(faults), result.GetValue(nodes), result.GetRequiredValue(kinds), TimeSpan.FromSeconds(result.GetValue(pace)),
+                result.GetValue(seed), result.GetValue(faults), result.GetValue(nodes), result.GetValue(gateways), result.GetRequiredValue(kinds), TimeSpan.FromSeconds(result.GetValue(pace)),
                 result.GetValue(binary) is { } path ? new Binary(Path.GetFullPath(path)) : Binary.Built(),
                 result.GetValue(report) is { } file ? Path.GetFullPath(file) : null, result.GetValue(keep)),
             cancellation));

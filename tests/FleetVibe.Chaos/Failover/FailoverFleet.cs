@@ -33,9 +33,9 @@ internal sealed class FailoverFleet : IAsyncDisposable
         Members = names.ConvertAll(name =>
         {
             var i = names.IndexOf(name);
-            return Add(name, "run", "--config", files.Aggregator(name, listen[i], gateway, cluster[i], cluster[i], cluster));
+            return Add(name, "run", "--config", files.Aggregator(name, listen[i], [gateway], cluster[i], cluster[i], cluster));
         });
-        _probe = new FleetProbe(listen, gateway, time);
+        _probe = new FleetProbe(listen, [gateway], time);
         var nodes = Enumerable.Range(1, settings.Agents)
             .Select(i => new NodePlan($"agent-{i}", $"model-{i}", Path.Combine(Sub($"log-{i}"), "requests.jsonl"), TimeSpan.Zero)).ToList();
         for (var i = 0; i < nodes.Count; i++)

@@ -44,6 +44,9 @@ internal sealed class ChaosFleet : IAsyncDisposable
     /// <summary>Nodes whose requests are told by an engine's page alone.</summary>
     public List<SimulatedNode> Engines { get; } = [];
 
+    /// <summary>The server whose log several gateways share; null for one gateway.</summary>
+    public SharedPostgres? Postgres { get; private set; }
+
     public FleetShape Shape { get; private set; } = null!;
 
     public FleetProbe Probe { get; private set; } = null!;
@@ -53,7 +56,7 @@ internal sealed class ChaosFleet : IAsyncDisposable
     public Supervised this[string name] => _processes[name];
 
     /// <summary>Those of the product, in the order in which they start: the stand-in for Telegraf is not among them.</summary>
-    public IEnumerable<Supervised> Processes => new[] { Shape.Gateway }.Concat(Shape.Aggregators).Concat(Shape.Agents).Select(name => _processes[name]);
+    public IEnumerable<Supervised> Processes => Shape.Gateways.Concat(Shape.Aggregators).Concat(Shape.Agents).Select(name => _processes[name]);
 
     /// <summary>Everything is made and nothing of the product started.</summary>
     /// <param name="ended">Told of each process that ended without being told to, with the exit code.</param>
@@ -77,10 +80,10 @@ internal sealed class ChaosFleet : IAsyncDisposable
 
     public Task StartTelegrafAsync() => _processes[FleetSettings.Telegraf].StartAsync();
 
-    /// <summary>Starts what is not up: gateway and aggregators together, agents in waves.</summary>
+    /// <summary>Starts what is not up: gateways and aggregators together, agents in waves.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        foreach (var process in Shape.Aggregators.Prepend(Shape.Gateway))
+        foreach (var process in Shape.Gateways.Concat(Shape.Aggregators))
         {
             await _processes[process].StartAsync();
         }
@@ -100,7 +103,7 @@ internal sealed class ChaosFleet : IAsyncDisposable
     public async Task<IReadOnlyList<string>> StopAsync()
     {
         var stubborn = new List<string>();
-        foreach (var tier in new[] { Shape.Agents, Shape.Aggregators, [Shape.Gateway], [Shape.Telegraf] })
+        foreach (var tier in new[] { Shape.Agents, Shape.Aggregators, Shape.Gateways, [Shape.Telegraf] })
         {
             var stopped = await Task.WhenAll(tier.Select(async name => (name, await _processes[name].EndAsync(Signal.Terminate, StopWithin))));
             stubborn.AddRange(stopped.Where(s => !s.Item2).Select(s => s.name));
@@ -139,33 +142,49 @@ internal sealed class ChaosFleet : IAsyncDisposable
             await disk.DisposeAsync();
         }
 
+        Postgres?.Dispose();
         _ports.Dispose();
     }
 
     private async Task CreateAsync()
     {
         var agents = _settings.AgentNames;
-        await MountAsync(FleetSettings.Gateway, GatewayDisk);
+        if (_settings.HasSharedStore)
+        {
+            Postgres = SharedPostgres.Start();
+        }
+        else
+        {
+            await MountAsync(_settings.GatewayNames[0], GatewayDisk);
+        }
+
         foreach (var agent in agents.Skip(_settings.EngineNodes).Take(FleetSettings.AgentsOnSmallDisks))
         {
             await MountAsync(agent, AgentDisk);
         }
 
-        Shape = new FleetShape(agents, _settings.AggregatorNames, FleetSettings.Gateway, FleetSettings.Telegraf, [.. _disks.Keys.Order(StringComparer.Ordinal)], _settings.ClockIsOff);
-        var (telegraf, gateway) = (_ports.Next(), _ports.Next());
+        Shape = new FleetShape(
+            agents, _settings.AggregatorNames, _settings.GatewayNames, FleetSettings.Telegraf, [.. _disks.Keys.Order(StringComparer.Ordinal)],
+            Postgres is null ? null : FleetSettings.Postgres, _settings.ClockIsOff);
+        var telegraf = _ports.Next();
+        var gateways = _settings.GatewayNames.ToDictionary(name => name, _ => _ports.Next(), StringComparer.Ordinal);
         Telegraf = new TelegrafProbe(telegraf);
         Add(FleetSettings.Telegraf, TimeSpan.Zero, "simulate", "telegraf", "--listen", $"127.0.0.1:{telegraf}", "--output", Path.Combine(_settings.Folder, "telegraf.lines"));
-        Run(FleetSettings.Gateway, _files.Gateway(FleetSettings.Gateway, DataOf(FleetSettings.Gateway), gateway, Proxy(FleetSettings.Gateway, FleetSettings.Telegraf, telegraf)));
+        var store = Postgres is null ? "" : _files.SharedStore(Postgres.ConnectionString);
+        foreach (var (name, port) in gateways)
+        {
+            Run(name, _files.Gateway(name, DataOf(name), port, Proxy(name, FleetSettings.Telegraf, telegraf), store));
+        }
 
         var aggregators = _settings.AggregatorNames.ToDictionary(name => name, _ => _ports.Next(), StringComparer.Ordinal);
         var cluster = _settings.AggregatorNames.ToDictionary(name => name, _ => _ports.Next(), StringComparer.Ordinal);
         var advertised = _settings.AggregatorNames.ToDictionary(name => name, name => Proxy(MemberAt, name, cluster[name]), StringComparer.Ordinal);
         foreach (var (name, port) in aggregators)
         {
-            Run(name, _files.Aggregator(name, port, Proxy(name, FleetSettings.Gateway, gateway), cluster[name], advertised[name], advertised.Values));
+            Run(name, _files.Aggregator(name, port, gateways.Select(g => Proxy(name, g.Key, g.Value)), cluster[name], advertised[name], advertised.Values));
         }
 
-        Probe = new FleetProbe(aggregators.Values, gateway, _time);
+        Probe = new FleetProbe(aggregators.Values, gateways.Values, _time);
         LogNodes = [.. agents.Skip(_settings.EngineNodes).Select((name, i) => new NodePlan(
             name, FleetSettings.Models[i % FleetSettings.Models.Count], Path.Combine(_settings.Sub($"log-{name}"), "requests.jsonl"), OffsetOf(name)))];
         for (var i = 0; i < agents.Count; i++)

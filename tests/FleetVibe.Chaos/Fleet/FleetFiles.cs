@@ -5,22 +5,34 @@ namespace FleetVibe.Chaos.Fleet;
 /// <summary>The configuration of each process. Everything is on loopback and plain, and every address but its own is a proxy's.</summary>
 internal sealed class FleetFiles(string folder)
 {
-    public string Gateway(string name, string data, int listen, int telegraf) => Write(name, $"""
+    public string Gateway(string name, string data, int listen, int telegraf, string store = "") => Write(name, $"""
         [node]
         name = "{name}"
         data_dir = "{data}"
         [gateway]
         listen = "127.0.0.1:{listen}"
+        {store}
         [gateway.telegraf]
         url = "http://127.0.0.1:{telegraf}"
         """);
 
-    public string Aggregator(string name, int listen, int gateway, int cluster, int advertise, IEnumerable<int> seeds) => Write(name, $"""
+    /// <summary>What a gateway says of the log that it shares.</summary>
+    public string SharedStore(string connectionString)
+    {
+        var path = Path.Combine(folder, "postgres.connection");
+        File.WriteAllText(path, connectionString);
+        return $"""
+            store = "postgres"
+            connection_file = "{path}"
+            """;
+    }
+
+    public string Aggregator(string name, int listen, IEnumerable<int> gateways, int cluster, int advertise, IEnumerable<int> seeds) => Write(name, $"""
         [node]
         name = "{name}"
         [aggregator]
         listen = "127.0.0.1:{listen}"
-        gateways = ["http://127.0.0.1:{gateway}"]
+        gateways = [{Urls(gateways)}]
         [aggregator.cluster]
         listen = "127.0.0.1:{cluster}"
         advertise = "127.0.0.1:{advertise}"
@@ -51,10 +63,12 @@ internal sealed class FleetFiles(string folder)
         name = "{name}"
         data_dir = "{data}"
         [agent]
-        aggregators = [{string.Join(", ", aggregators.Select(port => $"\"http://127.0.0.1:{port}\""))}]
+        aggregators = [{Urls(aggregators)}]
         [[agent.sources]]
         {source}
         """);
+
+    private static string Urls(IEnumerable<int> ports) => string.Join(", ", ports.Select(port => $"\"http://127.0.0.1:{port}\""));
 
     private string Write(string name, string text)
     {

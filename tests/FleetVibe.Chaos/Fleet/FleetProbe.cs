@@ -12,14 +12,14 @@ internal sealed class FleetProbe : IDisposable
 
     private readonly List<GrpcChannel> _channels = [];
     private readonly IReadOnlyList<FleetQuery.FleetQueryClient> _aggregators;
-    private readonly CommitLog.CommitLogClient _gateway;
+    private readonly IReadOnlyList<CommitLog.CommitLogClient> _gateways;
     private readonly TimeProvider _time;
 
-    public FleetProbe(IEnumerable<int> aggregators, int gateway, TimeProvider time)
+    public FleetProbe(IEnumerable<int> aggregators, IEnumerable<int> gateways, TimeProvider time)
     {
         _time = time;
         _aggregators = [.. aggregators.Select(port => new FleetQuery.FleetQueryClient(Channel(port)))];
-        _gateway = new CommitLog.CommitLogClient(Channel(gateway));
+        _gateways = [.. gateways.Select(port => new CommitLog.CommitLogClient(Channel(port)))];
     }
 
     /// <summary>The fleet as the first aggregator that answers sees it; null where none does.</summary>
@@ -36,8 +36,19 @@ internal sealed class FleetProbe : IDisposable
         return null;
     }
 
-    public Task<GatewayStatus?> GatewayAsync(CancellationToken cancellationToken) =>
-        TryAsync(options => _gateway.GetStatusAsync(new GatewayStatusRequest(), options), cancellationToken);
+    /// <summary>The commit log as the first gateway that answers sees it; null where none does.</summary>
+    public async Task<GatewayStatus?> GatewayAsync(CancellationToken cancellationToken)
+    {
+        foreach (var gateway in _gateways)
+        {
+            if (await TryAsync(options => gateway.GetStatusAsync(new GatewayStatusRequest(), options), cancellationToken) is { } status)
+            {
+                return status;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Whether every aggregator answers and sees so many members.</summary>
     public async Task<bool> HasAllMembersAsync(int members, CancellationToken cancellationToken)

@@ -53,14 +53,15 @@ internal sealed class ProxiedConnection(Socket caller, Socket callee, Flow there
     private async Task PumpAsync(Socket source, Socket sink, Flow flow, CancellationToken ended)
     {
         var buffer = new byte[ChunkBytes];
+        var hasGap = false;
         while (true)
         {
             await flow.UntilMovingAsync(ended);
             var read = await ReceiveAsync(source, buffer, flow, ended);
             var state = await flow.UntilMovingAsync(ended);
-            if (state.Mode == FlowMode.HalfOpen || _hasLostBytes)
+            if (state.Mode == FlowMode.HalfOpen || hasGap)
             {
-                _hasLostBytes = true;
+                hasGap = _hasLostBytes = true;
                 if (read == 0)
                 {
                     await Task.Delay(Timeout.InfiniteTimeSpan, time, ended);

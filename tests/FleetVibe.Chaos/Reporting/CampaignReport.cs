@@ -46,6 +46,9 @@ public sealed record CampaignReport
 
     public required int Nodes { get; init; }
 
+    /// <summary>One on SQLite; several on one PostgreSQL.</summary>
+    public required int Gateways { get; init; }
+
     /// <summary>Of the binary under test.</summary>
     public required string Version { get; init; }
 
@@ -54,7 +57,7 @@ public sealed record CampaignReport
 
     /// <param name="seconds">Length of the campaign.</param>
     public static CampaignReport Of(
-        int seed, IReadOnlyDictionary<string, int> faults, Verdict verdict, double seconds, int nodes, string version) => new()
+        int seed, IReadOnlyDictionary<string, int> faults, Verdict verdict, double seconds, int nodes, int gateways, string version) => new()
     {
         Seed = seed,
         Faults = new SortedDictionary<string, int>(faults.ToDictionary(), StringComparer.Ordinal),
@@ -69,6 +72,7 @@ public sealed record CampaignReport
         WorstPercentileError = Math.Round(verdict.WorstPercentileError, 6),
         Seconds = Math.Round(seconds, 1),
         Nodes = nodes,
+        Gateways = gateways,
         Version = version,
         Mismatches = [.. verdict.Mismatches.Select(mismatch => mismatch.ToString())],
     };

@@ -17,7 +17,7 @@ internal static class CampaignTable
             .Append("|---:|---|---:|---:|---:|---:|---:|---:|---:|\n");
         foreach (var report in reports.OrderBy(report => report.Seed))
         {
-            Row(text, report.Seed.ToString(CultureInfo.InvariantCulture), [report]);
+            Row(text, string.Create(CultureInfo.InvariantCulture, $"{report.Seed}{(report.Gateways > 1 ? $" ({report.Gateways} gateways)" : "")}"), [report]);
         }
 
         Row(text, $"all {reports.Count}", reports);

@@ -27,6 +27,7 @@ internal enum FaultKind
     RestartAll,
     RollingUpgrade,
     Clock,
+    KillPostgres,
 }
 
 internal static class FaultKinds

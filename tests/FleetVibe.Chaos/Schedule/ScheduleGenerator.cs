@@ -24,7 +24,7 @@ internal sealed class ScheduleGenerator
     {
         _random = new Random(seed);
         _shape = shape;
-        _kinds = [.. kinds.Where(k => k != FaultKind.Clock && (!k.NeedsSmallDisk() || HasDisk(k))).Order()];
+        _kinds = [.. kinds.Where(k => k != FaultKind.Clock && (!k.NeedsSmallDisk() || HasDisk(k)) && (k != FaultKind.KillPostgres || shape.Store is not null)).Order()];
     }
 
     /// <param name="count">Faults in all, a wrong clock included.</param>
@@ -81,10 +81,10 @@ internal sealed class ScheduleGenerator
         {
             FaultKind.KillAgent => (Pick(_shape.Agents), 0, 10, 0),
             FaultKind.KillAggregator => (Pick(_shape.Aggregators), 0, 10, 0),
-            FaultKind.KillGateway => (_shape.Gateway, 0, 10, 0),
+            FaultKind.KillGateway => (PickGateway(), 0, 10, 0),
             FaultKind.StopAgent => (Pick(_shape.Agents), 5, 30, 0),
             FaultKind.StopAggregator => (Pick(_shape.Aggregators), 5, 30, 0),
-            FaultKind.StopGateway => (_shape.Gateway, 5, 30, 0),
+            FaultKind.StopGateway => (PickGateway(), 5, 30, 0),
             FaultKind.TermAggregator => (Pick(_shape.Aggregators), 0, 5, 0),
             FaultKind.Partition => (Pick(_shape.Aggregators), 5, 25, 0),
             FaultKind.PartitionOneWay => (OneWay(Pick([.. _shape.ClusterLinks])), 5, 25, 0),
@@ -93,9 +93,10 @@ internal sealed class ScheduleGenerator
             FaultKind.Stall => (PickLink(), 5, 25, 0),
             FaultKind.Reset => (PickLink(), 1, 10, 0),
             FaultKind.HalfOpen => (PickLink(), 10, 40, 0),
-            FaultKind.DiskFullAgent => (Pick([.. _shape.SmallDisks.Where(d => d != _shape.Gateway)]), 10, 30, 0),
-            FaultKind.DiskFullGateway => (_shape.Gateway, 10, 30, 0),
+            FaultKind.DiskFullAgent => (Pick([.. _shape.SmallDisks.Except(_shape.Gateways)]), 10, 30, 0),
+            FaultKind.DiskFullGateway => (_shape.SmallDisks.Intersect(_shape.Gateways).First(), 10, 30, 0),
             FaultKind.Telegraf429 or FaultKind.Telegraf503 or FaultKind.Telegraf400 or FaultKind.TelegrafHang or FaultKind.TelegrafClose => (_shape.Telegraf, 5, 20, 0),
+            FaultKind.KillPostgres => (_shape.Store!, 1, 15, 0),
             FaultKind.RestartAll => ("everything", 0, 10, 0),
             FaultKind.RollingUpgrade => ("aggregators", 30, 30, 0),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "is not drawn"),
@@ -143,7 +144,7 @@ internal sealed class ScheduleGenerator
                 break;
             case FaultKind.RestartAll:
                 yield return (Majority, Rejoin);
-                foreach (var process in _shape.Agents.Concat(_shape.Aggregators).Append(_shape.Gateway))
+                foreach (var process in _shape.Agents.Concat(_shape.Aggregators).Concat(_shape.Gateways))
                 {
                     yield return (process, settle);
                 }
@@ -165,12 +166,15 @@ internal sealed class ScheduleGenerator
         }
     }
 
-    private bool HasDisk(FaultKind kind) => _shape.SmallDisks.Any(disk => (disk == _shape.Gateway) == (kind == FaultKind.DiskFullGateway));
+    private bool HasDisk(FaultKind kind) => _shape.SmallDisks.Any(disk => _shape.Gateways.Contains(disk) == (kind == FaultKind.DiskFullGateway));
+
+    // The only one costs no draw: the schedules of seeds stay what they were.
+    private string PickGateway() => _shape.Gateways.Count == 1 ? _shape.Gateways[0] : Pick(_shape.Gateways);
 
     private string PickLink()
     {
         // Each tier of the picture alike, though most links are agents'.
-        var tiers = _shape.Links.GroupBy(link => (_shape.Agents.Contains(link.From), link.To == _shape.Gateway, link.To == _shape.Telegraf)).ToList();
+        var tiers = _shape.Links.GroupBy(link => (_shape.Agents.Contains(link.From), _shape.Gateways.Contains(link.To), link.To == _shape.Telegraf)).ToList();
         return Name(Pick([.. Pick(tiers)]));
     }
 

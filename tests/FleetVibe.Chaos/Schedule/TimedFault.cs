@@ -4,16 +4,17 @@ namespace FleetVibe.Chaos.Schedule;
 
 /// <summary>The processes that faults can choose from.</summary>
 /// <param name="SmallDisks">Those whose data lies on a disk that can be filled.</param>
+/// <param name="Store">The database that gateways share; null where the only gateway keeps its log itself.</param>
 /// <param name="ClockIsOff">The agent whose clock is wrong for the whole campaign.</param>
 internal sealed record FleetShape(
-    IReadOnlyList<string> Agents, IReadOnlyList<string> Aggregators, string Gateway, string Telegraf, IReadOnlyList<string> SmallDisks, string? ClockIsOff)
+    IReadOnlyList<string> Agents, IReadOnlyList<string> Aggregators, IReadOnlyList<string> Gateways, string Telegraf, IReadOnlyList<string> SmallDisks, string? Store, string? ClockIsOff)
 {
     /// <summary>Every link between two processes, as (caller, callee).</summary>
     public IEnumerable<(string From, string To)> Links =>
         Agents.SelectMany(agent => Aggregators.Select(to => (agent, to)))
             .Concat(ClusterLinks)
-            .Concat(Aggregators.Select(from => (from, Gateway)))
-            .Append((Gateway, Telegraf));
+            .Concat(Aggregators.SelectMany(from => Gateways.Select(to => (from, to))))
+            .Concat(Gateways.Select(from => (from, Telegraf)));
 
     /// <summary>Links between two aggregators.</summary>
     public IEnumerable<(string From, string To)> ClusterLinks =>
