@@ -17,8 +17,6 @@ internal static class EventPoints
     internal const string Warning = "warning";
     internal const string Error = "error";
 
-    internal const string Info = "info";
-
     private const long NanosecondsPerTick = 100;
 
     internal static string NameOf(EventSeverity severity) => severity switch

@@ -54,20 +54,6 @@ public enum EventSeverity
     Error,
 }
 
-/// <summary>Something that a source saw happen: a point of <c>vibe_event</c>.</summary>
-/// <param name="Kind">The <c>kind</c> tag, snake_case.</param>
-/// <param name="Text">One line for a user, without secrets.</param>
-/// <param name="At">When it happened, by this node's clock.</param>
-public sealed record SourceEvent(string Kind, EventSeverity Severity, string Text, DateTimeOffset At);
-
-/// <summary>How bad an event is; written in lower case.</summary>
-public enum EventSeverity
-{
-    Info,
-    Warning,
-    Error,
-}
-
 /// <summary>How a finished request ended.</summary>
 public enum RequestOutcome
 {

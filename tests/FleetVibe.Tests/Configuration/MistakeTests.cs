@@ -114,7 +114,7 @@ public class MistakeTests
 
     [Theory]
     [InlineData("format = \"uvicorn\"", "3:1: error: [[agent.sources]] with format = \"uvicorn\" needs model, e.g. model = \"qwen3-4b\": its lines do not name the model")]
-    [InlineData("format = \"nginx\"", "6:10: error: format = \"nginx\" is no format of a log that is known: valid are json, nginx_json, litellm, uvicorn, tgi, vllm_stats")]
+    [InlineData("format = \"nginx_jsn\"", "6:10: error: format = \"nginx_jsn\" is no format of a log that is known: did you mean \"nginx_json\"? valid are json, nginx_json, litellm, uvicorn, tgi, vllm_stats")]
     [InlineData("envelope = \"podman\"", "6:12: error: envelope = \"podman\" is no envelope that is known: valid are auto, none, docker, cri")]
     [InlineData("only_paths = [\"/v1/*\"]", "6:1: error: only_paths needs lines that name a path, and those of format = \"json\" do not: set fields.path, or take it out")]
     [InlineData("variant_limit = 0", "6:17: error: variant_limit = 0 is not an integer from 1 to 1000")]
