@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Discovery;
 using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Agent;
@@ -38,10 +39,10 @@ public sealed record AgentSettings
     /// <summary>Series that this node may name; further ones go into <c>other</c>, counted.</summary>
     public int MaxSeries { get; init; } = 64;
 
-    /// <summary>These settings with what can change while the agent runs from others: sources, discoveries, times and limits.</summary>
+    /// <summary>These settings with what can change while the agent runs from others: sources but proxies, which hold a port, discoveries, times and limits.</summary>
     public AgentSettings Reloaded(AgentSettings later) => this with
     {
-        Sources = later.Sources,
+        Sources = [.. Sources.OfType<ProxySourceSettings>(), .. later.Sources.Where(source => source is not ProxySourceSettings)],
         Discoveries = later.Discoveries,
         Interval = later.Interval,
         Grace = later.Grace,

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.JsonLog.Formats;
 using FleetVibe.Agent.Sources.Prometheus;
 
 namespace FleetVibe.Agent.Sources.Exec;
@@ -57,13 +58,17 @@ internal sealed class ExecLinesAdapter : IPolledAdapter
             {
                 skipped.Count(SkipReason.Oversize);
             }
-            else if (_parser.TryParse(line, out var request, out var reason))
-            {
-                requests.Add(request);
-            }
             else
             {
-                skipped.Count(reason);
+                var parsed = _parser.Read(line, new LineContext(Written: null, page.At, File: 0));
+                if (parsed.Verdict == LineVerdict.Request)
+                {
+                    requests.Add(parsed.Request);
+                }
+                else if (parsed.Verdict == LineVerdict.Skipped)
+                {
+                    skipped.Count(parsed.Reason);
+                }
             }
         }
 

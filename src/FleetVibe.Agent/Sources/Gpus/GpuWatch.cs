@@ -1,3 +1,4 @@
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Agent.Spool.V1;
 using Google.Protobuf;
 
@@ -69,6 +70,11 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
                 if (Xid.In(record.Text) is { } xid)
                 {
                     Take(xid, record.At, isOld: position is null);
+                }
+
+                if (position is not null && OomKill.In(record.Text) is { } oom)
+                {
+                    events.Add(oom.ToEvent(record.At));
                 }
             }
 

@@ -26,6 +26,11 @@ internal static class ConfigurationChange
                     section.OriginOf(key.Name), false, $"{key.Name} of {section.Header} changed{Was(old.Get(key.Name))}: it needs a restart, until then the old value stays")));
         }
 
+        if (!SettingsEquality.Same(Proxies(inForce), Proxies(other)))
+        {
+            findings.Add(new Finding(new Origin(other.File, 1, 1), false, "sources of kind proxy changed: they hold their ports until a restart"));
+        }
+
         findings.AddRange(before.Where(old => !after.ContainsKey(old.Key))
             .Select(old => new Finding(old.Value.Origin, false, $"{old.Value.Header} is gone: until a restart its role goes on")));
         return findings;
@@ -34,6 +39,9 @@ internal static class ConfigurationChange
     /// <summary>Whether anything differs that a reload brings into force.</summary>
     public static bool Reloads(FleetVibeSettings inForce, FleetVibeSettings other) =>
         inForce.Agent is { } before && other.Agent is { } after && !SettingsEquality.Same(before, before.Reloaded(after));
+
+    private static List<ProxySourceSettings> Proxies(LoadedConfiguration configuration) =>
+        configuration.Settings?.Agent?.Sources.OfType<ProxySourceSettings>().ToList() ?? [];
 
     private static Dictionary<string, SectionValues> Fixed(LoadedConfiguration configuration) =>
         configuration.Sections.Where(section => !section.Spec.IsList && !IsInList(section.Path)).ToDictionary(section => section.Path, StringComparer.Ordinal);
