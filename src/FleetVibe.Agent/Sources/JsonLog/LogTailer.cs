@@ -207,6 +207,8 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
     private void DrainUnseen(LogBatch batch)
     {
+        // What was written since the last look counts too in telling a copy.
+        Held().ForEach(file => file.TryCheckHead());
         foreach (var unseen in RotationSearch.FindUnseen(directory, known, archivesUntil, Held()))
         {
             batch.Notes.Add($"{settings.Path}: was rotated more than once between two looks; a further rotated file is read from its start");

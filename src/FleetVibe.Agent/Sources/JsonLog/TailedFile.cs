@@ -143,6 +143,19 @@ internal sealed class TailedFile : IDisposable
         return true;
     }
 
+    /// <summary>The same for a file that may be unreadable: that shows when it is read.</summary>
+    public void TryCheckHead()
+    {
+        try
+        {
+            CheckHead();
+        }
+        catch (IOException)
+        {
+            // Its head stays what it was.
+        }
+    }
+
     /// <summary>The file was cut and begun anew.</summary>
     public void Restart()
     {

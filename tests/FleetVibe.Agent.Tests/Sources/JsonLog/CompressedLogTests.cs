@@ -60,6 +60,22 @@ public sealed class CompressedLogTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_was_empty_when_it_was_last_looked_at_is_no_other_than_its_archive()
+    {
+        log.WriteLines(1);
+        Restart();
+        Look();
+        log.Rotate();
+        Look();
+        log.WriteLines(3);
+        log.Rotate();
+        log.Compress("app.jsonl.1");
+        Look();
+        Look();
+        Assert.Equal([0, 1, 2, 3], read);
+    }
+
+    [Fact]
     public void A_restart_in_the_middle_of_an_archive_goes_on_there()
     {
         log.WriteLines(1);
