@@ -1,4 +1,5 @@
 using FleetVibe.Agent.Changing;
+using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Configuration.Values;
 
 namespace FleetVibe.Configuration.Reloading;
@@ -28,7 +29,7 @@ internal static class ConfigurationChange
 
         if (!SettingsEquality.Same(Proxies(inForce), Proxies(other)))
         {
-            findings.Add(new Finding(new Origin(other.File, 1, 1), false, "sources of kind proxy changed: they hold their ports until a restart"));
+            findings.Add(new Finding(FirstProxy(other) ?? FirstProxy(inForce)!.Value, false, "sources of kind proxy changed: they hold their ports until a restart"));
         }
 
         findings.AddRange(before.Where(old => !after.ContainsKey(old.Key))
@@ -42,6 +43,9 @@ internal static class ConfigurationChange
 
     private static List<ProxySourceSettings> Proxies(LoadedConfiguration configuration) =>
         configuration.Settings?.Agent?.Sources.OfType<ProxySourceSettings>().ToList() ?? [];
+
+    private static Origin? FirstProxy(LoadedConfiguration configuration) =>
+        configuration.Sections.FirstOrDefault(section => section.Path == "agent.sources" && section.Find<string>("kind") == Schema.SourceSchema.Proxy)?.Origin;
 
     private static Dictionary<string, SectionValues> Fixed(LoadedConfiguration configuration) =>
         configuration.Sections.Where(section => !section.Spec.IsList && !IsInList(section.Path)).ToDictionary(section => section.Path, StringComparer.Ordinal);
