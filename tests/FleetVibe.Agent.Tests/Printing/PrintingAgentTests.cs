@@ -88,8 +88,13 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         var source = CreateTestProbe();
         var agent = await AgentAsync(source);
         agent.Tell(AgentActor.Collect.Instance);
-        agent.Tell(AgentActor.Collect.Instance);
         await source.ExpectMsgAsync<CollectDue>(Patience);
+        agent.Tell(AgentActor.Collect.Instance);
+        await agent.Ask<ActorIdentity>(new Identify(1), Patience);
+
+        // It takes the way that a second CollectDue would have taken before it.
+        Sys.ActorSelection($"{agent.Path.ToStringWithoutAddress()}/*").Tell("barrier");
+        Assert.Equal("barrier", await source.FishForMessageAsync(message => message is CollectDue or "barrier", Patience));
         await FoldAsync(source, new SourceReport(RequestLog.Key) { Status = Ok(1) });
         await AdvanceAsync(agent, 0.25);
         await source.ExpectNoMsgAsync(TimeSpan.Zero);
