@@ -12,9 +12,15 @@ public static class SettingsEquality
 {
     public static bool Same(object? one, object? other)
     {
-        if (one is null || other is null || one.GetType() != other.GetType())
+        if (one is null || other is null)
         {
             return one is null && other is null;
+        }
+
+        // A list is what is in it, whatever type holds it.
+        if (one.GetType() != other.GetType() && (one is not IList || other is not IList))
+        {
+            return false;
         }
 
         return one switch

@@ -59,7 +59,7 @@ public static class RequestLogReading
         // Access lines without a POST among them are told by what each has.
         return most > 0 ? best
             : head.IndexOf("request_time"u8) >= 0 ? "nginx_json"
-            : head.IndexOf(" - \""u8) >= 0 && head.IndexOf(" HTTP/"u8) >= 0 ? LogFormats.Uvicorn
+            : head.IndexOf(" - "u8) >= 0 && head.IndexOf(" HTTP/"u8) >= 0 && Read(head, new JsonLogSourceSettings { Path = "" }, readAt).Read == 0 ? LogFormats.Uvicorn
             : best;
     }
 
