@@ -38,7 +38,6 @@ internal static class FuzzReport
             page.Append(rows[row.Name]).Append('\n');
         }
 
-        page.Append("\nNo XML is read yet, so none is made.\n");
         return page.ToString();
     }
 }

@@ -12,6 +12,7 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
     private const string Device = "DeviceId";
 
     private Dictionary<string, int>? columns;
+    private int width;
 
     public override string Cure => "install Intel's XPU Manager, or set `command`, e.g. to xpumcli";
 
@@ -27,6 +28,7 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
         if (Array.IndexOf(cells, Device) >= 0)
         {
             columns = [];
+            width = cells.Length;
             for (var i = 0; i < cells.Length; i++)
             {
                 columns.TryAdd(cells[i], i);
@@ -40,7 +42,7 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
             return new ToolLine(ToolLineKind.Unknown);
         }
 
-        if (cells.Length != columns.Count || !int.TryParse(cells[columns[Device]], NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+        if (cells.Length != width || !int.TryParse(cells[columns[Device]], NumberStyles.None, CultureInfo.InvariantCulture, out var index))
         {
             return new ToolLine(ToolLineKind.Skipped);
         }

@@ -166,6 +166,17 @@ public sealed class GpuToolGoldenTests
             """));
 
     [Fact]
+    public void Xpu_smi_that_names_a_column_twice() => Assert.Equal(
+        ["vibe_gpu,gpu=XPU-0,index=0,gpu_name=Intel GPU power_w=119"],
+        GpuGolden.Points(
+            new XpuSmiTool("xpu-smi", Second),
+            """
+            Timestamp, DeviceId, DeviceId, GPU Power (W)
+            21:23:00.000, 1, 2
+            21:23:00.000, 0, 0, 119.00
+            """));
+
+    [Fact]
     public void Intel_gpu_top() => Assert.Equal(
         ["vibe_gpu,gpu=INTEL-0,index=0,gpu_name=Intel GPU gpu_util_percent=75,power_w=4,sm_clock_mhz=1200"],
         GpuGolden.Points(
