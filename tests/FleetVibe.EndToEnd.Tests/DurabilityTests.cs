@@ -40,8 +40,8 @@ public class DurabilityTests
 
         var answers = SystemCallTrace.AnswersAfterSync(await SystemCallTrace.ReadAsync(trace, Patience), "commit-log.db-wal");
 
-        // The first question only reads.
-        Assert.Equal(Enumerable.Repeat(true, Commits).Prepend(false), answers);
+        // The first question only reads: a sync before its answer is one of the start's.
+        Assert.Equal(Enumerable.Repeat(true, Commits), answers.Skip(1));
     }
 
     [RequiresStraceFact]
