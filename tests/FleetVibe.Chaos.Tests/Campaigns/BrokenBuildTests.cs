@@ -18,7 +18,7 @@ public sealed class BrokenBuilds : IAsyncLifetime
     public async Task InitializeAsync()
     {
         // A class's fixture is made though all its tests are skipped.
-        if (BrokenBuildTheoryAttribute.WhyNot is not null)
+        if (CampaignTheoryAttribute.WhyNot is not null)
         {
             return;
         }
@@ -59,7 +59,7 @@ public sealed class BrokenBuilds : IAsyncLifetime
 [Collection(nameof(CampaignCollection))]
 public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
 {
-    [BrokenBuildFact]
+    [CampaignFact]
     public void The_sound_build_keeps_every_promise()
     {
         var sound = builds.OfSound();
@@ -68,7 +68,7 @@ public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
         Assert.Equal(sound.Report!.Requests, sound.Report.Committed);
     }
 
-    [BrokenBuildTheory]
+    [CampaignTheory]
     [InlineData(BrokenBuilds.AckBeforeCommit)]
     [InlineData(BrokenBuilds.CheckpointOutsideTransaction)]
     public void A_build_that_forgets_too_early_loses_requests(string broken)
@@ -78,7 +78,7 @@ public class BrokenBuildTests(BrokenBuilds builds) : IClassFixture<BrokenBuilds>
         Assert.True(outcome is { ExitCode: 1, Report.Lost: > 0 }, outcome.Output);
     }
 
-    [BrokenBuildFact]
+    [CampaignFact]
     public void A_build_that_does_not_look_who_is_in_a_window_counts_twice()
     {
         var outcome = builds.Of(BrokenBuilds.NoContributorCheck);

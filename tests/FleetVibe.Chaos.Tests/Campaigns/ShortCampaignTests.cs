@@ -7,7 +7,7 @@ public class CampaignCollection;
 [Collection(nameof(CampaignCollection))]
 public class ShortCampaignTests
 {
-    [Fact]
+    [CampaignFact]
     public async Task A_short_campaign_loses_and_doubles_nothing_and_makes_no_window_worse()
     {
         var outcome = await CampaignProcess.RunAsync(null, "--seed", "1", "--faults", "16", "--nodes", "5", "--pace", "4");
