@@ -26,7 +26,8 @@ internal sealed class PushSourceActor : UntypedActor, IWithTimers
     private CollectorBook? _book;
     private CollectorBook _stored = CollectorBook.Empty;
     private Task<PushServer>? _server;
-    private string? _serverProblem = "it is being opened";
+    private string? _serverProblem;
+    private bool _isServerKnown;
     private IActorRef? _folding;
     private bool _awaitsFold;
     private bool _isBookDue;
@@ -112,8 +113,10 @@ internal sealed class PushSourceActor : UntypedActor, IWithTimers
                 OnDisconnected(disconnected.Connection);
                 break;
             case ServerOpened:
+                _isServerKnown = true;
                 _serverProblem = null;
                 _log.Info("Source {0} takes collectors on {1}", _settings.Key, _settings.Socket);
+                Report();
                 break;
             case ServerFailed failed:
                 OnServerFailed(failed.Cause);
@@ -152,7 +155,9 @@ internal sealed class PushSourceActor : UntypedActor, IWithTimers
             _log.Warning("Source {0} is down: {1}", _settings.Key, cause.Message);
         }
 
+        _isServerKnown = true;
         _serverProblem = cause.Message;
+        Report();
         Timers.StartSingleTimer(nameof(OpenServerDue), OpenServerDue.Instance, RetryServer);
     }
 
@@ -219,8 +224,10 @@ internal sealed class PushSourceActor : UntypedActor, IWithTimers
             report = report with { Requests = batch.Requests, Deltas = batch.Deltas, Gauges = batch.Gauges };
         }
 
+        // While the socket is being opened it is neither up nor down.
+        var isStatus = _isStatusDue && _isServerKnown;
         var isBook = counted is not null || _isBookDue;
-        if (!isBook && !_isStatusDue)
+        if (!isBook && !isStatus)
         {
             return;
         }
@@ -231,8 +238,8 @@ internal sealed class PushSourceActor : UntypedActor, IWithTimers
             _isBookDue = false;
         }
 
-        _accumulator.Tell(_isStatusDue ? WithStatus(report) : report);
-        _isStatusDue = false;
+        _accumulator.Tell(isStatus ? WithStatus(report) : report);
+        _isStatusDue &= !isStatus;
         _awaitsFold = true;
     }
 
