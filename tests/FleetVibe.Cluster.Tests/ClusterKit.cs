@@ -35,8 +35,8 @@ public abstract class ClusterKit : Akka.TestKit.Xunit2.TestKit
         return cluster;
     }
 
-    private protected Task Delivered(LiveCluster cluster) =>
-        Until(() => cluster.Agents.All(agent => agent.IsDone), "every record is acknowledged");
+    private protected Task Delivered(LiveCluster cluster) => AwaitAssertAsync(
+        () => Assert.True(cluster.Agents.All(agent => agent.IsDone), "every record is acknowledged: " + cluster.Describe()), Patience, LookEvery);
 
     /// <summary>The owner of each series among the given members.</summary>
     private protected static async Task<IReadOnlyDictionary<SeriesKey, Member>> Owners(IEnumerable<Member> members)

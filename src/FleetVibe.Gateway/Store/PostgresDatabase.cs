@@ -18,6 +18,8 @@ internal sealed class PostgresDatabase : Database
     // A gateway that is stopped or cut off in the middle of a transaction must not hold up the others.
     private const string SessionSettings = "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET client_min_messages = warning";
 
+    private const string DriverAssembly = "Npgsql";
+
     private readonly Func<NpgsqlConnection> _connect;
     private readonly Action<PostgresDatabase> _check;
     private NpgsqlConnection _connection;
@@ -92,6 +94,9 @@ internal sealed class PostgresDatabase : Database
         PostgresException or NpgsqlOperationInProgressException => null,
         NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => Unreachable(fault.Message, fault),
         InvalidOperationException when _begun && _connection.State != ConnectionState.Open => Unreachable(fault.Message, fault),
+
+        // A server that stops while the driver reads its answer: the driver's own fields are gone under it.
+        NullReferenceException when fault.Source == DriverAssembly => Unreachable("the connection was lost", fault),
         _ => null,
     };
 

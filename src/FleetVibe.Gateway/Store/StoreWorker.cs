@@ -1,5 +1,3 @@
-using System.Data.Common;
-
 namespace FleetVibe.Gateway.Store;
 
 /// <summary>
@@ -151,7 +149,7 @@ internal sealed class StoreWorker : IDisposable
                 _database.Execute("ROLLBACK");
             }
         }
-        catch (Exception e) when (e is DbException or InvalidOperationException or IOException)
+        catch (Exception e)
         {
             if (!_database.Renew())
             {

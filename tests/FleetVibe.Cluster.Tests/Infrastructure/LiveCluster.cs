@@ -100,6 +100,12 @@ internal sealed class LiveCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Who waits for whom, for the message of a test that fails.</summary>
+    public string Describe() => string.Join("; ", [
+        .. _agents.Select(agent => $"{agent.Node} with {agent.Home?.Name ?? "nobody"} waits for {string.Join(',', agent.Unacknowledged)}"),
+        .. _members.Select(member => $"{member.Name} {(member.IsAlive ? "alive" : "stopped")}, {member.View.MembersUp} up"),
+    ]);
+
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(_agents.Select(agent => agent.DisposeAsync().AsTask()));

@@ -31,6 +31,10 @@ internal sealed class PlayedAgent(LiveCluster cluster, string node, Guid instanc
 
     public IReadOnlyList<Refused> Refusals => Locked(() => _refusals.ToList());
 
+    public string Node => node;
+
+    public IReadOnlyList<ulong> Unacknowledged => Locked(() => _unacknowledged.Keys.ToList());
+
     public bool IsDone => Locked(() => _unacknowledged.Count == 0);
 
     /// <summary>One record with something for each series.</summary>
