@@ -46,7 +46,7 @@ public sealed class ReloadTests : IAsyncDisposable
         await binary.WaitForOutputAsync("fleetvibe.toml:2:8: error: kind = \"json_lgo\" is no kind of source that is known: did you mean \"json_log\"?", Limit);
         await binary.WaitForOutputAsync("configuration refused (it changed)", Limit);
 
-        // Log a comes back, without a signal, and goes on where it was left: the engine names another model, so it counted nothing of it.
+        // Log a comes back, without a signal, and goes on where it was left: the engine served another model, so it counted nothing of it.
         Configure(telegraf, node, "a", "b");
         await binary.WaitForOutputAsync("sources changed: added json_log:a", Limit);
         await node.StopTrafficAsync();
@@ -91,7 +91,6 @@ public sealed class ReloadTests : IAsyncDisposable
             refresh = "1s"
             [agent.discovery.source]
             kind = "vllm"
-            model = "vibethinker-1.5b"
             scheme = "https"
             path = "{node.MetricsEndpoint.AbsolutePath}"
             token_file = "{node.TokenFile}"

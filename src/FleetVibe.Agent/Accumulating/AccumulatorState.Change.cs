@@ -26,7 +26,7 @@ internal sealed partial class AccumulatorState
 
     /// <summary>
     /// Goes over to other settings: sources that are gone have told all that they had. What they brought stays in its
-    /// windows; their checkpoints stay too, unless another source counts the same requests meanwhile.
+    /// windows; their checkpoints stay too, until another source counts what they could have.
     /// </summary>
     internal void Change(AgentSettings settings, DateTimeOffset now)
     {
@@ -43,13 +43,6 @@ internal sealed partial class AccumulatorState
         _retired.RemoveAll(source => gone.Exists(other => other.Key == source.Key) || settings.Sources.Any(other => other.Key == source.Key));
         _retired.AddRange(gone);
         _retired.RemoveRange(0, Math.Max(0, _retired.Count - MostRetired));
-        foreach (var source in _retired.Where(source => _checkpoints.ContainsKey(source.Key) && HandOver.IsSuperseded(source, settings.Sources)).ToList())
-        {
-            _checkpoints.Remove(source.Key);
-            _pendingCheckpoints.Remove(source.Key);
-            _superseded.Add(source.Key);
-        }
-
         _settings = settings;
         _sources = settings.Sources.ToDictionary(source => source.Key, StringComparer.Ordinal);
         _counts = CountingRanks.Decide(settings.Sources).ToDictionary(decision => decision.Source.Key, decision => decision.Counts);
@@ -76,6 +69,17 @@ internal sealed partial class AccumulatorState
         }
 
         return [.. _withdrawn.Keys];
+    }
+
+    // Read again, they must not go on from where they were: a request of the time between may be among those counted here.
+    private void Supersede(SourceSettings by, SeriesId series)
+    {
+        foreach (var source in _retired.Where(source => _checkpoints.ContainsKey(source.Key) && HandOver.IsSuperseded(source, by, series)))
+        {
+            _checkpoints.Remove(source.Key);
+            _pendingCheckpoints.Remove(source.Key);
+            _superseded.Add(source.Key);
+        }
     }
 
     // The windows that are still open saw them up: without these zeros the fleet would wait for them in vain.

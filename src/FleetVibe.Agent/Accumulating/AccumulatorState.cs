@@ -153,6 +153,7 @@ internal sealed partial class AccumulatorState
             return;
         }
 
+        Supersede(source, request.Series);
         var totals = share.Totals;
         totals.Requests++;
         totals.Errors += request.Outcome == RequestOutcome.Error ? 1 : 0;
@@ -192,6 +193,11 @@ internal sealed partial class AccumulatorState
             }
 
             return;
+        }
+
+        if (delta.Totals.Requests > 0)
+        {
+            Supersede(source, delta.Series);
         }
 
         if (delta.Totals.Requests > 0 || source.Rank != SourceRank.Summary)

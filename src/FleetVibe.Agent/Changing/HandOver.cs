@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Accumulating;
 using FleetVibe.Agent.Sources;
+using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Changing;
 
@@ -14,11 +15,9 @@ internal static class HandOver
         IReadOnlyList<SourceSettings> before, IReadOnlyList<SourceSettings> after, IReadOnlyList<SourceSettings> kept) =>
         [.. kept.Where(source => source.Rank != SourceRank.None && !Rivals(before, source).SetEquals(Rivals(after, source)))];
 
-    /// <summary>
-    /// Whether another source counts what a source that is no longer read would have: where it is read again, it must not
-    /// go on from where it was.
-    /// </summary>
-    internal static bool IsSuperseded(SourceSettings retired, IReadOnlyList<SourceSettings> now) => Rivals(now, retired).Count > 0;
+    /// <summary>Whether a source that counted a request of one series counted what a source that is no longer read could have.</summary>
+    internal static bool IsSuperseded(SourceSettings retired, SourceSettings by, SeriesId series) =>
+        MaySeeTheSame(by, retired) && SeriesPattern.Of(retired).MayShare(SeriesPattern.Of(by), series);
 
     // An explicit `counts` says that the requests are others.
     private static HashSet<string> Rivals(IReadOnlyList<SourceSettings> sources, SourceSettings source) =>

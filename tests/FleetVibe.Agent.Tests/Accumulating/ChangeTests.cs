@@ -117,15 +117,32 @@ public sealed class ChangeTests : IDisposable
         state.Fold(Lines(7, Request(1)), At(3));
         state.Change(Settings(Gpus), At(4));
         state.Change(Settings(Vllm), At(20));
-        Assert.True(state.IsSuperseding(RequestLog.Key));
-        Assert.True(state.IsTransactionDue(At(20)));
         Commit(state, Settings(Vllm), 20);
+        state.Fold(Scrape(1, 20, 30, 0), At(30));
+        Assert.False(state.IsSuperseding(RequestLog.Key));
+        state.Fold(Scrape(2, 30, 40, 1), At(40));
+        Assert.True(state.IsSuperseding(RequestLog.Key));
+        Assert.True(state.IsTransactionDue(At(40)));
+        Commit(state, Settings(Vllm), 40);
         state.Change(Settings(RequestLog), At(60));
 
         Assert.False(state.IsSuperseding(RequestLog.Key));
         Assert.Null(state.CheckpointOf(RequestLog.Key));
         Assert.True(_spool.Store.Watch(RequestLog.Key, At(60)).IsFresh);
         Assert.False(_spool.Reopen().Checkpoints.ContainsKey(RequestLog.Key));
+    }
+
+    [Fact]
+    public void A_log_beside_an_engine_that_served_nothing_meanwhile_goes_on_where_it_was()
+    {
+        var state = State(Settings(RequestLog));
+        state.Fold(Lines(7, Request(1)), At(3));
+        state.Change(Settings(Vllm), At(20));
+        state.Fold(Scrape(1, 20, 30, 0), At(30));
+        state.Change(Settings(RequestLog, Vllm), At(60));
+
+        Assert.Equal([7], state.CheckpointOf(RequestLog.Key));
+        Assert.False(state.IsSuperseding(RequestLog.Key));
     }
 
     [Fact]

@@ -25,10 +25,18 @@ public class HandOverTests
     [Fact]
     public void A_source_is_superseded_by_another_rank_and_not_by_a_replica()
     {
-        Assert.True(HandOver.IsSuperseded(RequestLog, [Vllm]));
-        Assert.True(HandOver.IsSuperseded(Vllm, [RequestLog]));
-        Assert.False(HandOver.IsSuperseded(RequestLog, [RequestLog with { Name = "second" }, Gpus]));
-        Assert.False(HandOver.IsSuperseded(RequestLog, [Vllm with { Model = "other" }]));
-        Assert.False(HandOver.IsSuperseded(RequestLog, [Vllm with { Counts = true }]));
+        Assert.True(HandOver.IsSuperseded(RequestLog, Vllm, Chat));
+        Assert.True(HandOver.IsSuperseded(Vllm, RequestLog, Chat));
+        Assert.False(HandOver.IsSuperseded(RequestLog, RequestLog with { Name = "second" }, Chat));
+        Assert.False(HandOver.IsSuperseded(RequestLog, Vllm with { Model = "other" }, Chat with { Model = "other" }));
+        Assert.False(HandOver.IsSuperseded(RequestLog, Vllm with { Counts = true }, Chat));
+    }
+
+    [Fact]
+    public void An_engine_that_names_no_model_supersedes_by_what_it_served()
+    {
+        var any = Vllm with { Model = null };
+        Assert.False(HandOver.IsSuperseded(RequestLog, any, Chat with { Model = "other" }));
+        Assert.True(HandOver.IsSuperseded(RequestLog, any, Chat));
     }
 }
