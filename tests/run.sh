@@ -28,14 +28,32 @@ fi
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-code=0
-# One project after the other: actor tests and real processes want the two cores for themselves.
-for project in tests/*.Tests/*.csproj; do
-  name=$(basename "$project" .csproj)
-  echo "== $name"
-  dotnet test "$project" -c Release --no-build -nologo -v quiet --logger "console;verbosity=minimal" \
-    --logger "trx;LogFileName=$name.trx" --results-directory "$results" "$@" || code=1
+
+test_projects() {
+  local failed=0 project name
+  for project in "$@"; do
+    name=$(basename "$project")
+    echo "== $name"
+    dotnet test "$project" -c Release --no-build -nologo -v quiet --logger "console;verbosity=minimal" \
+      --logger "trx;LogFileName=$name.trx" --results-directory "$results" "${arguments[@]}" || failed=1
+  done
+  return "$failed"
+}
+
+# Real processes mostly wait, so most of the others run beside them; the cluster and the campaigns want the cores for themselves.
+arguments=("$@")
+processes=tests/FleetVibe.EndToEnd.Tests
+alone=(tests/FleetVibe.Cluster.Tests tests/FleetVibe.Chaos.Tests)
+beside=()
+for project in tests/*.Tests; do
+  case " $processes ${alone[*]} " in *" $project "*) ;; *) beside+=("$project") ;; esac
 done
+code=0
+test_projects "$processes" >"$results/processes.txt" 2>&1 &
+test_projects "${beside[@]}" || code=1
+wait "$!" || code=1
+cat "$results/processes.txt"
+test_projects "${alone[@]}" || code=1
 
 count() { cat "$results"/*.trx 2>/dev/null | grep -o "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n' | awk '{s+=$1} END {print s+0}'; }
 total=$(count total); passed=$(count passed); failed=$(( $(count failed) + $(count error) + $(count timeout) + $(count aborted) ))
