@@ -197,6 +197,10 @@ public class MistakeTests
     }
 
     [Fact]
+    public void Lists_without_end_in_each_other_are_named_with_their_place() =>
+        Assert.Contains("fleetvibe.toml:2:72: error: this is not TOML: lists or tables stand more than 64 deep in each other", Loading.Text(Loading.Load("[node]\nname = " + new string('[', 200)), errorsOnly: true), StringComparison.Ordinal);
+
+    [Fact]
     public void A_text_that_ends_within_an_escape_is_named_with_its_line() =>
         Assert.Contains("fleetvibe.toml:2:1: error: this is not TOML: the text ends within a string, after \\u", Loading.Text(Loading.Load("[node]\nname = \"\\u"), errorsOnly: true), StringComparison.Ordinal);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tomlyn;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
 
@@ -7,6 +8,9 @@ namespace FleetVibe.Configuration.Toml;
 /// <summary>Reads a TOML text into nodes that know their place. A text with mistakes gives what could be read of it.</summary>
 internal sealed class TomlReader
 {
+    // The parser's own limit.
+    private const int MostDepth = 64;
+
     private readonly string _file;
     private readonly Findings _findings;
     private readonly HashSet<int> _brokenLines = [];
@@ -29,10 +33,12 @@ internal sealed class TomlReader
         catch (ArgumentOutOfRangeException)
         {
             // The parser fails on a text that ends in the middle of an escape, instead of saying so.
-            _findings.ReportMissing = false;
-            _findings.Error(
-                new Origin(_file, text.Count(c => c == '\n') + 1, 1), "this is not TOML: the text ends within a string, after \\u: write the character's four digits and close the string");
-            return new TomlTable(new Origin(_file, 1, 1));
+            return Unreadable(new Origin(_file, text.Count(c => c == '\n') + 1, 1), "the text ends within a string, after \\u: write the character's four digits and close the string");
+        }
+        catch (TomlException)
+        {
+            // It raises this one, without a place, instead of collecting it.
+            return Unreadable(TooDeep(text), "lists or tables stand more than 64 deep in each other: no setting needs more than a few");
         }
 
         foreach (var diagnostic in document.Diagnostics.Where(d => d.Kind == DiagnosticMessageKind.Error))
@@ -53,6 +59,37 @@ internal sealed class TomlReader
         }
 
         return root;
+    }
+
+    private TomlTable Unreadable(Origin origin, string why)
+    {
+        _findings.ReportMissing = false;
+        _findings.Error(origin, $"this is not TOML: {why}");
+        return new TomlTable(new Origin(_file, 1, 1));
+    }
+
+    // Brackets within strings are counted too: the place is for a reader, who sees them.
+    private Origin TooDeep(string text)
+    {
+        var (line, lineStart, depth) = (1, 0, 0);
+        for (var i = 0; i < text.Length; i++)
+        {
+            switch (text[i])
+            {
+                case '\n':
+                    (line, lineStart) = (line + 1, i + 1);
+                    break;
+                case '[' or '{' when ++depth > MostDepth:
+                    return new Origin(_file, line, i - lineStart + 1);
+                case ']' or '}':
+                    depth--;
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        return new Origin(_file, 1, 1);
     }
 
     private TomlTable? Open(TomlTable root, TableSyntaxBase table)
