@@ -1,6 +1,7 @@
 using Akka.Actor;
 using FleetVibe.Cluster.Tests.Infrastructure;
 using FleetVibe.Protocol.V1;
+using Xunit.Sdk;
 
 namespace FleetVibe.Cluster.Tests;
 
@@ -35,8 +36,17 @@ public abstract class ClusterKit : Akka.TestKit.Xunit2.TestKit
         return cluster;
     }
 
-    private protected Task Delivered(LiveCluster cluster) => AwaitAssertAsync(
-        () => Assert.True(cluster.Agents.All(agent => agent.IsDone), "every record is acknowledged: " + cluster.Describe()), Patience, LookEvery);
+    private protected async Task Delivered(LiveCluster cluster)
+    {
+        try
+        {
+            await Until(() => cluster.Agents.All(agent => agent.IsDone), "every record is acknowledged");
+        }
+        catch (TrueException e)
+        {
+            throw new XunitException($"{e.Message}: {await cluster.Describe()}", e);
+        }
+    }
 
     /// <summary>The owner of each series among the given members.</summary>
     private protected static async Task<IReadOnlyDictionary<SeriesKey, Member>> Owners(IEnumerable<Member> members)

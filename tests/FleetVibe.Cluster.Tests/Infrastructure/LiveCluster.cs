@@ -101,10 +101,34 @@ internal sealed class LiveCluster : IAsyncDisposable
     }
 
     /// <summary>Who waits for whom, for the message of a test that fails.</summary>
-    public string Describe() => string.Join("; ", [
-        .. _agents.Select(agent => $"{agent.Node} with {agent.Home?.Name ?? "nobody"} waits for {string.Join(',', agent.Unacknowledged)}"),
-        .. _members.Select(member => $"{member.Name} {(member.IsAlive ? "alive" : "stopped")}, {member.View.MembersUp} up"),
-    ]);
+    public async Task<string> Describe()
+    {
+        var lines = _agents.Select(agent => $"{agent.Node} with {agent.Home?.Name ?? "nobody"} waits for {string.Join(',', agent.Unacknowledged)}").ToList();
+        foreach (var member in _members)
+        {
+            lines.Add($"{member.Name} {(member.IsAlive ? $"alive, {member.View.MembersUp} up, {member.View.MembersReachable} reachable" : "stopped")}");
+            lines.Add($"its last calls: {string.Join(' ', member.Gateway.Calls.TakeLast(20))}");
+            if (member.IsAlive)
+            {
+                lines.Add(await Try(async () => $"owns {string.Join(',', (await member.Owned()).Select(series => series.Model))}"));
+                lines.Add(await Try(async () => $"knows {await member.RegionCount()} regions"));
+            }
+        }
+
+        return string.Join("; ", lines);
+    }
+
+    private static async Task<string> Try(Func<Task<string>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception e)
+        {
+            return $"does not answer: {e.Message}";
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
