@@ -94,7 +94,7 @@ internal sealed partial class AccumulatorState
                 var up = _open.TryGetValue(start, out var part) && part.Targets.TryGetValue(source, out var target) ? target.Up : IsUp(source);
                 if (up)
                 {
-                    ShareOf(Open(DateTimeOffset.FromUnixTimeSeconds(start), today), placement).SuppliesRequests |= placement.Rank != SourceRank.Summary;
+                    ShareOf(Open(DateTimeOffset.FromUnixTimeSeconds(start), today), placement).SuppliesRequests |= placement.HasRequests;
                 }
             }
         }

@@ -200,7 +200,7 @@ internal sealed partial class AccumulatorState
             Supersede(source, delta.Series);
         }
 
-        if (delta.Totals.Requests > 0 || source.Rank != SourceRank.Summary)
+        if (delta.Totals.Requests > 0 || source.HasRequests)
         {
             _requestSuppliers.Add(placement.Key);
         }

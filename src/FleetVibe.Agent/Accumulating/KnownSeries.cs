@@ -6,7 +6,11 @@ namespace FleetVibe.Agent.Accumulating;
 /// <summary>How a source's reports of one series are folded.</summary>
 /// <param name="Key">Whose share it is; the series may be <c>other</c>.</param>
 /// <param name="Capped">The series stands in <c>other</c> because the cap turned it away.</param>
-internal sealed record Placement(ShareKey Key, SourceRank Rank, bool Counts, bool GivesTtft, bool Capped);
+internal sealed record Placement(ShareKey Key, SourceRank Rank, bool Counts, bool GivesTtft, bool Capped)
+{
+    /// <summary>See <see cref="SourceSettings.HasRequests"/>.</summary>
+    public required bool HasRequests { get; init; }
+}
 
 /// <summary>
 /// The series that this node names: the configured ones, and those that its sources brought within an hour, up to a
@@ -72,7 +76,10 @@ internal sealed class KnownSeries
             if (SeriesPattern.ConfiguredSeries(source) is { } configured && CountingRanks.Counts(_sources, source, configured))
             {
                 declared.Add(new Placement(
-                    new ShareKey(source.Key, configured), source.Rank, true, CountingRanks.GivesTtft(_sources, source, configured), false));
+                    new ShareKey(source.Key, configured), source.Rank, true, CountingRanks.GivesTtft(_sources, source, configured), false)
+                {
+                    HasRequests = source.HasRequests,
+                });
             }
         }
 
@@ -167,10 +174,13 @@ internal sealed class KnownSeries
         if (_named.Contains(series) || _named.Count < _max)
         {
             _named.Add(series);
-            return new Placement(new ShareKey(source.Key, series), source.Rank, counts, CountingRanks.GivesTtft(_sources, source, series), false);
+            return new Placement(new ShareKey(source.Key, series), source.Rank, counts, CountingRanks.GivesTtft(_sources, source, series), false)
+            {
+                HasRequests = source.HasRequests,
+            };
         }
 
         // What does not count would only blur the gauges of `other`.
-        return new Placement(new ShareKey(source.Key, OtherSeries), source.Rank, counts, counts, true);
+        return new Placement(new ShareKey(source.Key, OtherSeries), source.Rank, counts, counts, true) { HasRequests = source.HasRequests };
     }
 }

@@ -42,7 +42,7 @@ internal sealed class WindowCloser(AgentSettings settings, NodeFacts? facts = nu
             {
                 part.Series.TryAdd(idle.Key, new SeriesShare(true, idle.GivesTtft, idle.Rank)
                 {
-                    SuppliesRequests = idle.Rank != Sources.SourceRank.Summary,
+                    SuppliesRequests = idle.HasRequests,
                 });
             }
         }

@@ -25,9 +25,20 @@ public sealed record SourceTemplate(HttpSourceSettings Prototype)
     /// <summary>Which label of a target gives which setting: kind, model, task, variant, name.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = DefaultLabels;
 
+    /// <summary>Whether the endpoint's path was chosen; where not, it is that of the kind which a target turns out to be.</summary>
+    public bool HasPath { get; init; }
+
     /// <summary>Each setting in the label of its own name.</summary>
     public static IReadOnlyDictionary<string, string> DefaultLabels { get; } =
         new[] { "kind", "model", "task", "variant", "name" }.ToDictionary(name => name, StringComparer.Ordinal);
+
+    /// <summary>Where a server of that kind has its page, unless something else is said.</summary>
+    public static string PathOf(string? kind) => kind switch
+    {
+        EngineSourceSettings.Auto => "/",
+        "trtllm" => "/prometheus/metrics",
+        _ => "/metrics",
+    };
 }
 
 /// <summary>Files as Prometheus' <c>file_sd_config</c> has them.</summary>

@@ -52,15 +52,15 @@ internal static partial class TargetSources
             template.Labels.TryGetValue(setting, out var label) && target.Labels.TryGetValue(label, out var value) && value.Length > 0 ? value : null;
 
         var prototype = template.Prototype;
-        if (EndpointOf(prototype.Endpoint, target) is not { } endpoint)
-        {
-            return (null, "is no host:port: write for example 10.0.0.7:8000, with the path in __metrics_path__");
-        }
-
         var kind = Label("kind") ?? prototype.Kind;
         if (kind != prototype.Kind && !Kinds.Contains(kind))
         {
             return (null, $"has kind \"{kind}\", which is none that can be found: valid are {string.Join(", ", Kinds)}");
+        }
+
+        if (EndpointOf(prototype.Endpoint, template.HasPath ? prototype.Endpoint.AbsolutePath : SourceTemplate.PathOf(kind), target) is not { } endpoint)
+        {
+            return (null, "is no host:port: write for example 10.0.0.7:8000, with the path in __metrics_path__");
         }
 
         var source = As(prototype, kind) with
@@ -87,7 +87,7 @@ internal static partial class TargetSources
             : (source, "");
     }
 
-    private static Uri? EndpointOf(Uri prototype, DiscoveredTarget target)
+    private static Uri? EndpointOf(Uri prototype, string pathOtherwise, DiscoveredTarget target)
     {
         if (target.Address.Length == 0 || target.Address.AsSpan().ContainsAny(NotInAddress))
         {
@@ -95,7 +95,7 @@ internal static partial class TargetSources
         }
 
         var scheme = target.Labels.GetValueOrDefault(SchemeLabel, prototype.Scheme);
-        var path = target.Labels.GetValueOrDefault(PathLabel, prototype.AbsolutePath);
+        var path = target.Labels.GetValueOrDefault(PathLabel, pathOtherwise);
         var parameters = string.Join('&', target.Labels
             .Where(label => label.Key.StartsWith(ParameterPrefix, StringComparison.Ordinal))
             .OrderBy(label => label.Key, StringComparer.Ordinal)

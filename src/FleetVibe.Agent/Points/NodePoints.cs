@@ -113,13 +113,18 @@ internal sealed class NodePoints(AgentSettings settings, NodeFacts facts)
             AddInteger(point, "requests", totals.Requests);
         }
 
-        AddInteger(point, "errors", totals.Errors);
-        if (share.Rank != SourceRank.Summary)
+        // A summary may have them without a number of requests.
+        if (share.SuppliesRequests || share.Rank == SourceRank.Summary)
+        {
+            AddInteger(point, "errors", totals.Errors);
+        }
+
+        if (share.SuppliesRequests && share.Rank != SourceRank.Summary)
         {
             AddInteger(point, "length_limited", totals.LengthLimited);
         }
 
-        if (share.Rank == SourceRank.Engine)
+        if (share.SuppliesRequests && share.Rank == SourceRank.Engine)
         {
             AddInteger(point, "overflow", totals.ResponseTime.Overflow);
         }

@@ -28,6 +28,9 @@ public abstract record SourceSettings
     /// <summary>Rank in counting: of one node and series only the sources of the highest rank present count requests.</summary>
     public abstract SourceRank Rank { get; }
 
+    /// <summary>Whether it tells how many requests there were, so that none is zero and not unknown.</summary>
+    public virtual bool HasRequests => Rank is not (SourceRank.None or SourceRank.Summary);
+
     /// <summary>Whether what was reported and then lost in a crash is found again at the source; where it is not, it is stored within a second.</summary>
     public virtual bool CanReadAgain => true;
 
@@ -101,6 +104,8 @@ public record EngineSourceSettings : HttpSourceSettings
     public override string Kind => Engine;
 
     public override SourceRank Rank => Engines.EngineKinds.RankOf(Engine);
+
+    public override bool HasRequests => Engines.EngineKinds.HasRequests(this);
 }
 
 /// <summary>vLLM's Prometheus page.</summary>

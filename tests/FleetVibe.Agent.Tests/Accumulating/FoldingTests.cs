@@ -13,6 +13,28 @@ public class FoldingTests
             .Where(closing => closing.Part.Series.Count > 0)
             .ToDictionary(closing => closing.Part.Start - Start, closing => closing.Part.CountedRequests);
 
+    [Theory]
+    [InlineData("llamacpp", false)]
+    [InlineData("sglang", true)]
+    public void An_engine_whose_page_counts_no_requests_tells_none_instead_of_zero(string engine, bool counts)
+    {
+        var source = new EngineSourceSettings { Endpoint = new Uri("http://127.0.0.1:8080/metrics"), Engine = engine, Model = "m", Task = "chat" };
+        var settings = Settings(source);
+        var state = State(settings);
+        using var spool = new TestSpool();
+        state.Fold(new SourceReport(source.Key) { Deltas = [new CounterDelta(Chat, At(1), At(6), new SeriesTotals { OutputTokens = 8 })], Status = Ok(6) }, At(6));
+
+        var point = spool.Store.ContentsOf(spool.Store.Commit(state.TakeBatch(At(12), 0), new WindowCloser(settings))).PointOf("vibe_model");
+        Assert.Equal(8, point.Get("output_tokens")!.Integer);
+        string[] fields = ["requests", "errors", "length_limited", "overflow"];
+        Assert.All(fields, field => Assert.Equal(counts, point.Get(field) is not null));
+
+        // Nor where it only stands idle.
+        state.Fold(new SourceReport(source.Key) { Status = Ok(16) }, At(16));
+        var idle = spool.Store.ContentsOf(spool.Store.Commit(state.TakeBatch(At(22), 0), new WindowCloser(settings))).PointOf("vibe_model");
+        Assert.Equal(counts, idle.Get("requests") is not null);
+    }
+
     [Fact]
     public void A_line_stands_in_the_window_of_its_own_time()
     {

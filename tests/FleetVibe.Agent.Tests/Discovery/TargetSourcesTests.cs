@@ -65,6 +65,19 @@ public class TargetSourcesTests
     }
 
     [Theory]
+    [InlineData("vllm", false, "/metrics")]
+    [InlineData("trtllm", false, "/prometheus/metrics")]
+    [InlineData("auto", false, "/")]
+    [InlineData("vllm", true, "/")]
+    [InlineData("vllm", false, "/m", "__metrics_path__", "/m")]
+    public void The_path_is_that_of_the_kind_unless_it_was_chosen(string kind, bool chosen, string path, string label = "team", string value = "a")
+    {
+        var template = new SourceTemplate(new EngineSourceSettings { Endpoint = new Uri("http://target/") }) { HasPath = chosen };
+
+        Assert.Equal(path, Source(template, Target("a:1", ("kind", kind), (label, value))).Endpoint.AbsolutePath);
+    }
+
+    [Theory]
     [InlineData("http://a:1/metrics", "is no host:port")]
     [InlineData("user@a:1", "is no host:port")]
     [InlineData("a:99999", "is no host:port")]

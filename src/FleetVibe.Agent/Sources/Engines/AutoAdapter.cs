@@ -9,7 +9,7 @@ namespace FleetVibe.Agent.Sources.Engines;
 /// </summary>
 internal sealed class AutoAdapter(EngineSourceSettings settings) : IPolledAdapter
 {
-    internal const string DisabledCure = "switch the engine's metrics on (fleetvibe check --probe says how), or set kind and endpoint";
+    internal const string DisabledCure = "switch the engine's metrics on, or set kind and endpoint: with kind set, fleetvibe check --probe names the option";
 
     private readonly string _place = FetchErrors.Place(settings.Endpoint);
 

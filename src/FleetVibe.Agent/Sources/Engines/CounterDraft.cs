@@ -4,11 +4,12 @@ using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Sources.Engines;
 
-/// <summary>The lines of one counter as they come; a doubled line is the larger of the two.</summary>
+/// <summary>The lines of one counter as they come; a doubled line is the larger of the two, and one named <c>_total</c> goes before one that is not.</summary>
 internal sealed class CounterDraft(EngineFamily family, string process, SeriesId series, Measure measure)
 {
     private readonly HistogramDraft? _histogram = family.IsHistogram ? new HistogramDraft() : null;
     private long? _total;
+    private bool _isNamedTotal;
 
     public string Process => process;
 
@@ -24,7 +25,8 @@ internal sealed class CounterDraft(EngineFamily family, string process, SeriesId
     public bool HasValue { get; private set; }
 
     /// <summary>False where the line is no part of such a family.</summary>
-    public bool Add(SamplePart part, double upperBound, double value)
+    /// <param name="namedTotal">Its name ends in <c>_total</c>. Newer Ray repeats each counter as a gauge without it, which may be something else.</param>
+    public bool Add(SamplePart part, double upperBound, double value, bool namedTotal)
     {
         HasValue |= part != SamplePart.Created;
         switch (part)
@@ -43,10 +45,22 @@ internal sealed class CounterDraft(EngineFamily family, string process, SeriesId
                 _histogram.AddSum(InSeconds(value));
                 return true;
             case var counted when _histogram is null && counted == family.Part:
-                _total = CountValue.From(value) is { } total ? Math.Max(_total ?? 0, total) : _total;
+                AddTotal(CountValue.From(value), namedTotal);
                 return true;
             default:
                 return false;
+        }
+    }
+
+    private void AddTotal(long? value, bool named)
+    {
+        if (named == _isNamedTotal)
+        {
+            _total = value is { } more ? Math.Max(_total ?? 0, more) : _total;
+        }
+        else if (named)
+        {
+            (_total, _isNamedTotal) = (value, true);
         }
     }
 

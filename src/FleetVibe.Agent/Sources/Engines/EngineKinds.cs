@@ -13,6 +13,10 @@ public static class EngineKinds
     internal static SourceRank RankOf(string engine) =>
         EngineTables.All.FirstOrDefault(table => table.Kind == engine)?.Rank ?? SourceRank.Engine;
 
+    /// <summary>Whether its page can count requests. One whose engine is not known yet can.</summary>
+    internal static bool HasRequests(EngineSourceSettings settings) =>
+        settings.Engine == EngineSourceSettings.Auto || EngineTables.For(settings).Routes[Figure.Requests].Length > 0;
+
     /// <summary>Whether it can have a time to first token. One whose engine is not known yet can.</summary>
     internal static bool HasTtft(EngineSourceSettings settings) =>
         settings.Engine switch

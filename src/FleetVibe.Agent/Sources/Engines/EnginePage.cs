@@ -194,7 +194,7 @@ internal sealed class EnginePage
             _drafts[key] = draft;
         }
 
-        if (!draft.Add(reader.Part, reader.UpperBound, reader.Value))
+        if (!draft.Add(reader.Part, reader.UpperBound, reader.Value, reader.Name.EndsWith("_total"u8)))
         {
             Skipped++;
         }

@@ -97,6 +97,7 @@ internal sealed class EngineTable
         var ofRequests = families.Where(f => CountRequests.Contains(f.Figure)).ToList();
         Routes = Enum.GetValues<Figure>().ToDictionary(figure => figure, figure => SlotsOf(families.Where(f => f.Figure == figure)));
         Routes[Figure.Requests] = SlotsOf(ofRequests);
+        RequestFamilies = [.. ofRequests.Select(f => f.Name)];
         HasErrors = families.Any(f => f.Figure == Figure.Errors);
         HasTtft = families.Any(f => f.Figure == Figure.Ttft);
         ReasonLabels = [.. families.Select(f => f.ReasonLabel).OfType<string>().Distinct()];
@@ -116,6 +117,9 @@ internal sealed class EngineTable
 
     /// <summary>The slots that can give a figure, best first. Under <see cref="Figure.Requests"/>: all that can count requests.</summary>
     public IDictionary<Figure, string[]> Routes { get; }
+
+    /// <summary>The families that can count requests, best first.</summary>
+    public IReadOnlyList<string> RequestFamilies { get; }
 
     /// <summary>Errors have a counter of their own; what finished in error is then not counted as one.</summary>
     public bool HasErrors { get; }

@@ -52,6 +52,10 @@ internal static class EngineProbe
         {
             yield return $"{place}: {table.Product} counts no requests in its metrics: only tokens, running and waiting are read";
         }
+        else if (!page.Families.Any(table.RequestFamilies.Contains))
+        {
+            yield return $"{place} has none of {string.Join(", ", table.RequestFamilies.Select(Short))}: no requests are counted, only tokens, running and waiting";
+        }
         else if (latency.Count == 0 || !latency.Any(f => page.Families.Contains(f.Name)))
         {
             yield return latency.Count == 0

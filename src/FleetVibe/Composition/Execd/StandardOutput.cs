@@ -15,9 +15,17 @@ internal sealed class StandardOutput(Stream stream) : IPointOutlet
     /// The stream itself: the console's would go on without an error where the reader is gone, and points that nobody got would
     /// count as printed.
     /// </summary>
-    public static Stream Open() => OperatingSystem.IsWindows()
-        ? Console.OpenStandardOutput()
-        : new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+    public static Stream Open()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return Console.OpenStandardOutput();
+        }
+
+        // A file has no reader that could go; its stream would write at a place of its own, over what others write to it.
+        var pipe = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return pipe.CanSeek ? Console.OpenStandardOutput() : pipe;
+    }
 
     public Task WriteAsync(ReadOnlyMemory<byte> lines) => Task.Factory.StartNew(
         () =>

@@ -56,7 +56,8 @@ internal static class DiscoveryBinder
 
     private static SourceTemplate? Template(SectionValues section, SectionValues source, Findings findings)
     {
-        var path = source.Find<string>("path") ?? (source.Find<string>("kind") == Agent.Sources.EngineSourceSettings.Auto ? "/" : "/metrics");
+        var chosen = source.Find<string>("path");
+        var path = chosen ?? SourceTemplate.PathOf(source.Find<string>("kind"));
         if (!path.StartsWith('/'))
         {
             findings.Error(source.OriginOf("path"), $"path = \"{path}\" must begin with a slash: write path = \"/{path}\"");
@@ -70,7 +71,7 @@ internal static class DiscoveryBinder
             labels[setting] = label;
         }
 
-        return prototype is null ? null : new SourceTemplate(prototype) { Labels = labels };
+        return prototype is null ? null : new SourceTemplate(prototype) { Labels = labels, HasPath = chosen is not null };
     }
 
     private static FileDiscoverySettings? OfFiles(SectionValues section, SourceTemplate template)

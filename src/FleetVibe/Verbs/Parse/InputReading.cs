@@ -134,9 +134,17 @@ internal static class InputReading
         var page = ExpositionPage.Read(body, ExpositionFormat.Text);
         return new ParsedInput(file, null)
         {
-            Error = "nothing that FleetVibe reads is recognised; --format names a format"
+            Error = IsHtml(body)
+                ? "it is an HTML page: metrics stand at another path, often /metrics, and where a token is missing a server may answer with a page to log in"
+                : "nothing that FleetVibe reads is recognised; --format names a format"
                 + (page.Skipped.Count > 0 ? $" (as prometheus, line {page.Skipped[0].Line}: {page.Skipped[0].Reason})" : ""),
         };
+    }
+
+    private static bool IsHtml(ReadOnlySpan<byte> body)
+    {
+        var head = Encoding.UTF8.GetString(body.TrimStart("\ufeff \t\r\n"u8) is { Length: > 16 } text ? text[..16] : body);
+        return head.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || head.StartsWith("<html", StringComparison.OrdinalIgnoreCase);
     }
 
     private static string First(List<SkippedInput> skipped) => $"line {skipped[0].Line}: {skipped[0].Reason}";

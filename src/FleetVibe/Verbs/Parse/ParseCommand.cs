@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.IO.Compression;
 using FleetVibe.Agent.Sources.Reading;
 using FleetVibe.Protocol.Transport;
 
@@ -9,11 +10,13 @@ internal static class ParseCommand
 {
     private const int MaxBytes = 64 << 20;
 
+    private static ReadOnlySpan<byte> GzipMagic => [0x1f, 0x8b];
+
     public static Command Create()
     {
         var files = new Argument<string[]>("FILE")
         {
-            Description = "Files; - is standard input; an address that begins with http:// or https:// is fetched.",
+            Description = "Files, compressed ones too (gzip); - is standard input; an address that begins with http:// or https:// is fetched.",
             Arity = ArgumentArity.OneOrMore,
         };
         var format = InputFormats.CreateOption();
@@ -81,9 +84,14 @@ internal static class ParseCommand
             await using var stream = file == "-" ? openInput() : File.OpenRead(file);
             return await ReadAsync(stream, cancellation);
         }
+        catch (InvalidDataException)
+        {
+            return new FetchedText(default, null, "it is compressed with gzip, and damaged: gzip -t FILE says more");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            return new FetchedText(default, null, e is FileNotFoundException or DirectoryNotFoundException
+            return new FetchedText(default, null, Directory.Exists(file) ? "it is a directory: name the files in it"
+                : e is FileNotFoundException or DirectoryNotFoundException
                 ? "there is no such file: check the path"
                 : $"it cannot be read ({e.GetType().Name}): check that it is a file that this user may read");
         }
@@ -104,7 +112,15 @@ internal static class ParseCommand
             bytes.Write(buffer, 0, read);
         }
 
-        return new FetchedText(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), null, null);
+        var body = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        if (!body.Span.StartsWith(GzipMagic))
+        {
+            return new FetchedText(body, null, null);
+        }
+
+        bytes.Position = 0;
+        await using var unpacked = new GZipStream(bytes, CompressionMode.Decompress);
+        return await ReadAsync(unpacked, cancellation);
     }
 }
 

@@ -79,6 +79,24 @@ public class EnginePagesTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_gauge_that_takes_a_counters_name_without_total_is_not_the_counter(bool before)
+    {
+        var pages = new EnginePages("vllm-ray");
+        string WithGauges(string page)
+        {
+            var success = page.Split('\n').Where(line => line.StartsWith("ray_vllm_request_success{", StringComparison.Ordinal)).ToList();
+            var gauges = string.Concat(success.Select(line => line[..line.LastIndexOf(' ')] + " 907\n"));
+            var counters = page.Replace("ray_vllm_request_success{", "ray_vllm_request_success_total{", StringComparison.Ordinal);
+            Assert.NotEmpty(success);
+            return before ? gauges + counters : counters + gauges;
+        }
+
+        Assert.Equal(pages.Expected, EnginePages.Render(pages.ReadBoth(WithGauges)));
+    }
+
+    [Theory]
     [MemberData(nameof(All))]
     public void A_family_that_is_missing_takes_only_its_own_figures_along(string name)
     {

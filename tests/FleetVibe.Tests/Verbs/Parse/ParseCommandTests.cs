@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using FleetVibe.Verbs;
@@ -58,6 +59,41 @@ public sealed class ParseCommandTests : IDisposable
         var lines = _output.ToString().TrimEnd('\n').Split('\n');
         Assert.Contains("\"ok\":false,\"error\":\"there is no such file: check the path\",\"families\":[],\"skipped\":[]", lines[0], StringComparison.Ordinal);
         Assert.Contains("\"ok\":true", lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_says_what_it_is()
+    {
+        var html = Write("log-in", "\n<!DOCTYPE html><html><body>please log in</body></html>\n");
+        var damaged = Path.Combine(_folder, "damaged.gz");
+        await File.WriteAllBytesAsync(damaged, [.. Packed("up 1\n")[..10], 0xff, 0xff, 0xff]);
+
+        Assert.Equal(ExitCodes.VerdictFailed, await RunAsync([html, damaged, _folder], new ParseOptions(null, Strict: false, Json: true)));
+        var lines = _output.ToString().TrimEnd('\n').Split('\n');
+        Assert.Contains("\"error\":\"it is an HTML page: metrics stand at another path, often /metrics", lines[0], StringComparison.Ordinal);
+        Assert.Contains("\"error\":\"it is compressed with gzip, and damaged: gzip -t FILE says more\"", lines[1], StringComparison.Ordinal);
+        Assert.Contains("\"error\":\"it is a directory: name the files in it\"", lines[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_compressed_file_is_unpacked()
+    {
+        var packed = Path.Combine(_folder, "page.gz");
+        await File.WriteAllBytesAsync(packed, Packed("up 1\n"));
+
+        Assert.Equal(ExitCodes.Ok, await RunAsync([packed], new ParseOptions(null, Strict: false, Json: true)));
+        Assert.Contains("\"families\":[{\"name\":\"up\"", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    private static byte[] Packed(string text)
+    {
+        using var bytes = new MemoryStream();
+        using (var gzip = new GZipStream(bytes, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+        }
+
+        return bytes.ToArray();
     }
 
     [Fact]
