@@ -14,7 +14,7 @@ using static FleetVibe.Agent.Tests.Fixtures;
 namespace FleetVibe.Agent.Tests.Changing;
 
 /// <summary>Sources of a running agent come and go on virtual time; the test plays the sources.</summary>
-public sealed class RunningChangeTests : TestKit, IAsyncLifetime
+public sealed partial class RunningChangeTests : TestKit, IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -208,38 +208,40 @@ public sealed class RunningChangeTests : TestKit, IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_discovery_finds_is_read_until_it_is_found_no_more()
+    public async Task An_answer_to_an_earlier_question_does_not_end_the_wait_for_a_source()
     {
-        var finder = new PlayedFinder();
-        var discovery = new FileDiscoverySettings
-        {
-            Files = ["/targets.json"], Source = new SourceTemplate(Vllm with { Name = null }),
-        };
-        SourceSettings found = Vllm with { Name = "found" };
-        var agent = Agent(With(Gpus) with { Discoveries = [discovery] }, (_, _) => finder);
-        await StartedAsync(Gpus);
-        await finder.SayAsync(DiscoveryOutcome.Found([new DiscoveredTarget("127.0.0.1:8000", new Dictionary<string, string> { ["name"] = "found" })]));
-        await StartedAsync(found);
+        var agent = Agent(With(RequestLog));
+        await StartedAsync(RequestLog);
+        agent.Tell(new ChangeSettings(With(Gpus)));
+        await SaidAsync<CollectDue>(RequestLog);
+        agent.Tell(new Collected(0));
+        await agent.Ask<ActorIdentity>(new Identify(1), Patience);
 
-        // Whatever fails changes nothing.
-        await finder.SayAsync(DiscoveryOutcome.Failed("no such file"));
-        await finder.SayAsync(DiscoveryOutcome.Found([]));
-
-        await SaidAsync<CollectDue>(found);
-        Report(found, new SourceReport(found.Key) { Deltas = [Delta(0, 1, 3)], Status = Ok(1) });
-        await SaidAsync<Stopped>(found);
-        await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
-        Assert.Equal(3, Assert.Single((await _spool.RunAsync(store => store.Load())).Open).CountedRequests);
+        // A source that was being stopped would not hear it.
+        Sys.ActorSelection($"{agent.Path.ToStringWithoutAddress()}/*").Tell("barrier");
+        Assert.Equal("barrier", await _sources[RequestLog.Key].FishForMessageAsync(message => message is Stopped or "barrier", Patience));
     }
 
-    /// <summary>A discovery that finds what the test says.</summary>
-    private sealed class PlayedFinder : ITargetFinder
+    [Fact]
+    public async Task A_change_that_a_failure_cut_short_is_in_force_when_all_begins_again()
     {
-        private readonly System.Threading.Channels.Channel<DiscoveryOutcome> _outcomes = System.Threading.Channels.Channel.CreateUnbounded<DiscoveryOutcome>();
+        var agent = Agent(With(RequestLog, Gpus));
+        await StartedAsync(RequestLog);
+        await StartedAsync(Gpus);
+        agent.Tell(new ChangeSettings(With(Gpus)));
+        await SaidAsync<CollectDue>(RequestLog);
+        var first = _accumulators[Gpus.Key];
+        first.Tell(PoisonPill.Instance);
+        await AwaitConditionAsync(
+            async () =>
+            {
+                await AdvanceAsync(agent, 0.25);
+                return !_accumulators[Gpus.Key].Equals(first);
+            },
+            Patience,
+            TimeSpan.FromMilliseconds(5));
 
-        public IAsyncEnumerable<DiscoveryOutcome> WatchAsync(CancellationToken cancellation) => _outcomes.Reader.ReadAllAsync(cancellation);
-
-        internal ValueTask SayAsync(DiscoveryOutcome outcome) => _outcomes.Writer.WriteAsync(outcome);
+        Assert.Equal(first, _accumulators[RequestLog.Key]);
     }
 
     private sealed record Stopped : INoSerializationVerificationNeeded;

@@ -62,6 +62,7 @@ public class SourcePlanTests
         { "a list", Full with { Gpus = ["1"] } },
         { "a longer list", Full with { Gpus = ["0", "1"] } },
         { "a header", Full with { Headers = new Dictionary<string, string> { ["X-Scope"] = "b" } } },
+        { "one more header", Full with { Headers = new Dictionary<string, string> { ["X-Scope"] = "a", ["X-Other"] = "b" } } },
         { "an address", Full with { Endpoint = new Uri("http://127.0.0.1:8001/metrics") } },
         { "a time", Full with { Timeout = TimeSpan.FromSeconds(1) } },
         { "a kind", new EngineSourceSettings { Endpoint = Full.Endpoint } },

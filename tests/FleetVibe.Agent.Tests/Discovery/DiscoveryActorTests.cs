@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Akka.Actor;
 using Akka.TestKit;
@@ -19,6 +20,7 @@ public sealed class DiscoveryActorTests : TestKit
 
     private readonly FakeTimeProvider _time = new();
     private readonly List<Channel<DiscoveryOutcome>> _finders = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TestProbe _agent;
 
     public DiscoveryActorTests()
@@ -34,7 +36,7 @@ public sealed class DiscoveryActorTests : TestKit
                 _finders.Add(outcomes);
             }
 
-            return new ChannelFinder(outcomes.Reader);
+            return new ChannelFinder(outcomes.Reader, _ended);
         },
         _time));
 
@@ -95,8 +97,26 @@ public sealed class DiscoveryActorTests : TestKit
         Assert.Equal(["vllm:a:1"], await KeysAsync());
     }
 
-    private sealed class ChannelFinder(ChannelReader<DiscoveryOutcome> outcomes) : ITargetFinder
+    [Fact]
+    public async Task A_discovery_that_stops_ends_its_finder()
     {
-        public IAsyncEnumerable<DiscoveryOutcome> WatchAsync(CancellationToken cancellation) => outcomes.ReadAllAsync(cancellation);
+        var discovery = Start();
+        await (await FinderAsync(1)).WriteAsync(Found("a:1"));
+        await KeysAsync();
+        Sys.Stop(discovery);
+
+        await _ended.Task.WaitAsync(Patience);
+    }
+
+    private sealed class ChannelFinder(ChannelReader<DiscoveryOutcome> outcomes, TaskCompletionSource ended) : ITargetFinder
+    {
+        public async IAsyncEnumerable<DiscoveryOutcome> WatchAsync([EnumeratorCancellation] CancellationToken cancellation)
+        {
+            using var end = cancellation.Register(() => ended.TrySetResult());
+            await foreach (var outcome in outcomes.ReadAllAsync(cancellation))
+            {
+                yield return outcome;
+            }
+        }
     }
 }

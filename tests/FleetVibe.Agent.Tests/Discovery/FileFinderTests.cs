@@ -70,6 +70,54 @@ public sealed class FileFinderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_that_cannot_be_listed_keeps_what_it_held_and_the_others_go_on()
+    {
+        Directory.CreateDirectory(At("share"));
+        Write("share/a.json", "a:1");
+        Write("named.json", "n:1");
+        var finder = Finder("share/*.json", "named.json");
+        await finder.LookAsync(default);
+        Directory.Delete(At("share"), recursive: true);
+        Write("named.json", "n:2");
+
+        var outcome = await finder.LookAsync(default);
+
+        Assert.Equal(["n:2", "a:1"], Addresses(outcome));
+        Assert.Equal($"{At("share")} cannot be listed (DirectoryNotFoundException): create it, or give user {Environment.UserName} permission to read it", outcome.Problem);
+        Directory.CreateDirectory(At("share"));
+        Assert.Equal(["n:2"], Addresses(await finder.LookAsync(default)));
+    }
+
+    [Fact]
+    public async Task A_file_that_was_gone_and_comes_back_broken_holds_nothing()
+    {
+        Write("a.json", "a:1");
+        Write("b.json", "b:1");
+        var finder = Finder("*.json");
+        await finder.LookAsync(default);
+        File.Delete(At("a.json"));
+        await finder.LookAsync(default);
+        File.WriteAllText(At("a.json"), "[{");
+
+        Assert.Equal(["b:1"], Addresses(await finder.LookAsync(default)));
+    }
+
+    [Fact]
+    public async Task What_is_too_large_or_not_utf_8_is_no_list()
+    {
+        using (var large = File.Create(At("large.json")))
+        {
+            large.SetLength((16 << 20) + 1);
+        }
+
+        File.WriteAllBytes(At("latin.json"), [.. "[{\"targets\": [\"a:1\"], \"labels\": {\"env\": \""u8, 0xe9, .. "\"}}]"u8]);
+
+        Assert.Equal(
+            $"{At("large.json")}: holds 16777217 bytes, more than 16 MiB: is it a list of targets?; {At("latin.json")} is not UTF-8: save it in that encoding",
+            (await Finder("*.json").LookAsync(default)).Problem);
+    }
+
+    [Fact]
     public async Task Where_nothing_could_ever_be_read_nothing_is_known()
     {
         var outcome = await Finder("named.json").LookAsync(default);

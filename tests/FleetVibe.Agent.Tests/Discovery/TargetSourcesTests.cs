@@ -87,6 +87,8 @@ public class TargetSourcesTests
     [InlineData("a:1", "needs a model", "kind", "starlette_exporter")]
     [InlineData("a:1", "is no host:port", "__scheme__", "file")]
     [InlineData("a:1", "has __scrape_interval__ \"soon\"", "__scrape_interval__", "soon")]
+    [InlineData("a:1", "has __scrape_interval__ \"1h1ms\", which is no time from 100ms to 1h", "__scrape_interval__", "1h1ms")]
+    [InlineData("a:1", "has __scrape_timeout__ \"99ms\"", "__scrape_timeout__", "99ms")]
     public void What_cannot_be_read_is_left_out_with_a_reason(string address, string problem, string? label = null, string value = "")
     {
         var found = TargetSources.Of(Template, label is null ? Target(address) : Target(address, (label, value)));
@@ -96,11 +98,14 @@ public class TargetSourcesTests
     }
 
     [Fact]
-    public void A_token_is_not_sent_over_plain_http_to_another_machine()
+    public void A_token_and_headers_are_not_sent_over_plain_http_to_another_machine()
     {
         var template = Template with { Prototype = Template.Prototype with { Token = BearerToken.FromText("secret") } };
+        var headers = Template with { Prototype = Template.Prototype with { Headers = new Dictionary<string, string> { ["X-Key"] = "secret" } } };
 
         Assert.Contains("token could be read", TargetSources.Of(template, Target("gpu-2:8000")).Problem, StringComparison.Ordinal);
+        Assert.Contains("token could be read", TargetSources.Of(headers, Target("gpu-2:8000")).Problem, StringComparison.Ordinal);
+        Assert.NotNull(TargetSources.Of(template with { Prototype = template.Prototype with { Insecure = true } }, Target("gpu-2:8000")).Source);
         Assert.NotNull(TargetSources.Of(template, Target("127.0.0.1:8000")).Source);
         Assert.NotNull(TargetSources.Of(template, Target("gpu-2:8000", ("__scheme__", "https"))).Source);
     }
@@ -125,5 +130,23 @@ public class TargetSourcesTests
         Assert.Equal(2, clashes.Count);
         Assert.Contains("file_sd:a found vllm:vllm, which is read already", clashes[0], StringComparison.Ordinal);
         Assert.Contains("whose page vllm:vllm reads already", clashes[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_source_that_is_left_out_does_not_keep_its_name_from_another()
+    {
+        var twin = Vllm with { Name = "twin" };
+        var (sources, _) = SourceSet.Merge([Vllm], [("file_sd:a", [twin, twin with { Endpoint = new Uri("http://b:1/metrics") }])]);
+
+        Assert.Equal([Vllm.Key, twin.Key], sources.Select(source => source.Key));
+    }
+
+    [Fact]
+    public void Two_may_read_one_page_where_one_of_them_does_not_count()
+    {
+        var twin = Vllm with { Name = "twin" };
+
+        Assert.Empty(SourceSet.Merge([Vllm], [("file_sd:a", [twin with { Counts = false }])]).Clashes);
+        Assert.Empty(SourceSet.Merge([Vllm with { Counts = false }], [("file_sd:a", [twin])]).Clashes);
     }
 }

@@ -27,9 +27,9 @@ public class PrintedPageTests
     [Fact]
     public void Requests_that_no_point_shows_are_refused_by_the_age_of_their_window()
     {
-        var page = Page(Record(1, Start - 100_000), Record(2, Start + 310), Record(3, Start, Model(1)));
+        var page = Page(Record(1, Start - 100_000), Record(2, Start + 310), Record(3, Start, Model(1)), Record(4, Start + 300));
 
-        Assert.Equal([(1UL, Fate.Late), (2UL, Fate.Future)], page.Refused.Select(part => (part.Seq, part.Fate)));
+        Assert.Equal([(1UL, Fate.Late), (2UL, Fate.Future), (4UL, Fate.Late)], page.Refused.Select(part => (part.Seq, part.Fate)));
         Assert.Single(Lines(page));
     }
 

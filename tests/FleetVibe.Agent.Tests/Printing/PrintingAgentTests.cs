@@ -4,6 +4,7 @@ using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Metrics.LineProtocol;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Sources.SourceMessages;
@@ -101,6 +102,80 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
 
         agent.Tell(AgentActor.Collect.Instance);
         await source.ExpectMsgAsync<CollectDue>(Patience);
+    }
+
+    [Fact]
+    public async Task A_source_that_does_not_answer_holds_up_a_round_for_some_seconds_only()
+    {
+        var source = CreateTestProbe();
+        var agent = await AgentAsync(source);
+        agent.Tell(AgentActor.Collect.Instance);
+        await source.ExpectMsgAsync<CollectDue>(Patience);
+        await AdvanceAsync(agent, 8);
+        agent.Tell(AgentActor.Collect.Instance);
+
+        await source.ExpectMsgAsync<CollectDue>(Patience);
+    }
+
+    [Fact]
+    public async Task A_source_that_is_gone_is_not_waited_for()
+    {
+        var source = CreateTestProbe();
+        var leaving = CreateTestProbe();
+        var agent = Sys.ActorOf(AgentActor.CreateProps(
+            Settings(RequestLog, Gpus) with { DataDirectory = _folder.Path, Outlet = _outlet },
+            _spool,
+            (settings, accumulator, time) =>
+            {
+                _accumulator = accumulator;
+                var probe = settings.Key == Gpus.Key ? leaving : source;
+                return Props.Create(() => new RelayingSource(settings.Key, accumulator, probe));
+            },
+            _time));
+        await source.FishForMessageAsync(message => message is StartSource, Patience);
+        await leaving.FishForMessageAsync(message => message is StartSource, Patience);
+        agent.Tell(AgentActor.Collect.Instance);
+        await source.ExpectMsgAsync<CollectDue>(Patience);
+        await leaving.ExpectMsgAsync<CollectDue>(Patience);
+        await FoldAsync(source, new SourceReport(RequestLog.Key) { Status = Ok(1) });
+        Sys.ActorSelection($"{agent.Path.ToStringWithoutAddress()}/*/*").Tell(new RelayingSource.Leave(Gpus.Key));
+        await AwaitConditionAsync(
+            async () =>
+            {
+                agent.Tell(AgentActor.Collect.Instance);
+                await agent.Ask<ActorIdentity>(new Identify(1), Patience);
+                return source.HasMessages;
+            },
+            Patience,
+            TimeSpan.FromMilliseconds(5));
+
+        await source.ExpectMsgAsync<CollectDue>(Patience);
+    }
+
+    [Fact]
+    public async Task A_page_that_was_printed_and_could_not_be_forgotten_is_not_printed_again()
+    {
+        var source = CreateTestProbe();
+        var agent = await AgentAsync(source);
+        await FoldAsync(source, Lines(1, Request(1)));
+        var (_, done) = await NextAsync(agent);
+        Sql("CREATE TRIGGER held BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'held'); END");
+        await EventFilter.Error(contains: "the spool cannot be used").ExpectOneAsync(Patience, () =>
+        {
+            done.SetResult();
+            return Task.CompletedTask;
+        });
+        Sql("DROP TRIGGER held");
+
+        // The page that waits for it would stand in the way of a second time.
+        await AwaitConditionAsync(
+            async () =>
+            {
+                await AdvanceAsync(agent, 0.25);
+                return await LedgerAsync() == (0, 1);
+            },
+            Patience,
+            TimeSpan.FromMilliseconds(5));
     }
 
     [Fact]
@@ -205,6 +280,15 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
         return (ledger.Spooled, ledger.AckedCommitted);
     }
 
+    private void Sql(string statement)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, SpoolFile.FileName)};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = statement;
+        command.ExecuteNonQuery();
+    }
+
     private Task ForgottenAsync(long requests) =>
         AwaitConditionAsync(async () => await LedgerAsync() == (0, requests), Patience, TimeSpan.FromMilliseconds(5));
 
@@ -241,6 +325,18 @@ public sealed class PrintingAgentTests : TestKit, IAsyncLifetime
     {
         protected override void PreStart() => accumulator.Tell(new SourceReady(key));
 
-        protected override void OnReceive(object message) => probe.Forward(message);
+        protected override void OnReceive(object message)
+        {
+            if (message is not Leave leave)
+            {
+                probe.Forward(message);
+            }
+            else if (leave.Key == key)
+            {
+                Context.Stop(Self);
+            }
+        }
+
+        internal sealed record Leave(string Key) : INoSerializationVerificationNeeded;
     }
 }

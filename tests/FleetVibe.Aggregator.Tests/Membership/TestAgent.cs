@@ -51,6 +51,7 @@ internal sealed class TestAgent(string node, IReadOnlyList<Uri> members, int fir
                 // The next member.
             }
 
+            // Real members over real sockets: one that is down is asked again only after a moment, as an agent does.
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, CancellationToken.None);
         }
     }
@@ -103,6 +104,7 @@ internal sealed class TestAgent(string node, IReadOnlyList<Uri> members, int fir
                 }
 
                 await stream.WriteAsync(new AgentMessage { Heartbeat = new Heartbeat { Series = { Wire.Series } } }, ended);
+                // The members judge on the real clock whether a stream still lives: this is the heartbeat's interval.
                 await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, ended);
             }
         }

@@ -169,6 +169,7 @@ public sealed class ThreeMembersTests : IAsyncLifetime, IDisposable
         using var patience = new CancellationTokenSource(Patience);
         while (!await condition())
         {
+            // Three real members settle on the real clock and tell nobody when they have: looked at again and again.
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, patience.Token);
         }
     }

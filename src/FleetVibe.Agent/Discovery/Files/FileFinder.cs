@@ -3,8 +3,8 @@ using System.Text;
 namespace FleetVibe.Agent.Discovery.Files;
 
 /// <summary>
-/// Reads every file that the patterns match. A file that cannot be read keeps what it held when it last could; one that a
-/// pattern no longer matches takes its targets with it. Its content is compared, not its time, so that a file that is replaced by rename, or
+/// Reads every file that the patterns match. A file that cannot be read keeps what it held when it last could, and so do those of
+/// a folder that cannot be listed; one that a pattern no longer matches takes its targets with it. Its content is compared, not its time, so that a file that is replaced by rename, or
 /// through a symbolic link, is seen all the same.
 /// </summary>
 internal sealed class FileFinder(FileDiscoverySettings settings)
@@ -12,18 +12,20 @@ internal sealed class FileFinder(FileDiscoverySettings settings)
     private const int MaxBytes = 16 << 20;
 
     private readonly Dictionary<string, IReadOnlyList<DiscoveredTarget>> _lastGood = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IReadOnlyList<string>> _lastMatched = new(StringComparer.Ordinal);
 
     internal Task<DiscoveryOutcome> LookAsync(CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var problems = new List<string>();
-        var files = settings.Files.SelectMany(pattern => Match(pattern, problems)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var unseen = new HashSet<string>(StringComparer.Ordinal);
+        var files = settings.Files.SelectMany(pattern => Match(pattern, problems, unseen)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         foreach (var gone in _lastGood.Keys.Except(files).ToList())
         {
             _lastGood.Remove(gone);
         }
 
-        foreach (var file in files)
+        foreach (var file in files.Where(file => !unseen.Contains(file)))
         {
             try
             {
@@ -64,7 +66,7 @@ internal sealed class FileFinder(FileDiscoverySettings settings)
         return Path.GetExtension(file) is ".yml" or ".yaml" ? TargetYaml.Read(text) : TargetJson.Read(text);
     }
 
-    private static IEnumerable<string> Match(string pattern, List<string> problems)
+    private IReadOnlyList<string> Match(string pattern, List<string> problems, HashSet<string> unseen)
     {
         var folder = Path.GetDirectoryName(pattern) ?? "/";
         var name = Path.GetFileName(pattern);
@@ -76,12 +78,14 @@ internal sealed class FileFinder(FileDiscoverySettings settings)
 
         try
         {
-            return [.. Directory.EnumerateFiles(folder, name)];
+            return _lastMatched[pattern] = [.. Directory.EnumerateFiles(folder, name)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             problems.Add($"{folder} cannot be listed ({e.GetType().Name}): create it, or give user {Environment.UserName} permission to read it");
-            return [];
+            var before = _lastMatched.GetValueOrDefault(pattern, []);
+            unseen.UnionWith(before);
+            return before;
         }
     }
 }

@@ -113,7 +113,7 @@ internal static class CommandRun
             && (File.GetUnixFileMode(file) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0);
     }
 
-    // What is too much is read and dropped, so that the command does not stand still.
+    // All is read, so that the command does not stand still; the end is kept, where a command says why it failed.
     private static async Task<string> ReadErrorsAsync(Stream errors)
     {
         var kept = new byte[MaxErrorBytes];
@@ -123,9 +123,10 @@ internal static class CommandRun
         {
             while (await errors.ReadAsync(chunk) is > 0 and var read)
             {
-                var take = Math.Min(read, kept.Length - length);
-                chunk.AsSpan(0, take).CopyTo(kept.AsSpan(length));
-                length += take;
+                var tooMuch = Math.Max(0, length + read - kept.Length);
+                kept.AsSpan(tooMuch, length - tooMuch).CopyTo(kept);
+                chunk.AsSpan(0, read).CopyTo(kept.AsSpan(length - tooMuch));
+                length += read - tooMuch;
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

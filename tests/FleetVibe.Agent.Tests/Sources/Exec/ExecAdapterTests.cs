@@ -53,6 +53,24 @@ public class ExecAdapterTests
         Assert.Null(CounterState.Load(read.State.ToCheckpoint(), ExecSource.AdapterOf(settings with { Argv = ["/opt/other"] }).Origin, At(-100), false, At(1)).Cursor);
     }
 
+    [Fact]
+    public void A_run_that_prints_no_cursor_leaves_it_where_it_was()
+    {
+        var settings = Settings(ExecOutput.Json);
+        var first = Read(settings, null, 0, "{\"cursor\":\"a\"}");
+
+        Assert.Equal("a", Read(settings, first.State, 10, "{\"timestamp\":1790000001,\"model\":\"m\"}").State.Cursor);
+    }
+
+    [Fact]
+    public void A_line_beyond_a_mebibyte_is_skipped_and_the_others_count()
+    {
+        var read = Read(Settings(ExecOutput.Json), null, 0, "{\"timestamp\":1790000001,\"model\":\"m\",\"x\":\"" + new string('x', 1 << 20) + "\"}\n{\"timestamp\":1790000002,\"model\":\"m\"}");
+
+        Assert.Equal(At(2), Assert.Single(read.Requests).CompletedAt);
+        Assert.Equal(1, read.SamplesSkipped);
+    }
+
     [Theory]
     [InlineData("{\"cursor\":\"a\",\"model\":\"m\",\"timestamp\":1790000001}")]
     [InlineData("{\"timestamp\":1790000001,\"model\":\"m\",\"cursor\":\"a\"}")]
@@ -64,14 +82,18 @@ public class ExecAdapterTests
         Assert.Null(read.State.Cursor);
     }
 
-    [Fact]
-    public void A_cursor_that_cannot_be_handed_back_spoils_its_run()
+    [Theory]
+    [InlineData("x", ExecLinesAdapter.MaxCursor + 1)]
+    [InlineData("\\u0000", 2)]
+    public void A_cursor_that_cannot_be_handed_back_spoils_its_run(string character, int length)
     {
-        var read = Read(Settings(ExecOutput.Json), null, 0, "{\"timestamp\":1790000001,\"model\":\"m\"}\n{\"cursor\":\"" + new string('x', ExecLinesAdapter.MaxCursor + 1) + "\"}");
+        var cursor = string.Concat(Enumerable.Repeat(character, length));
+        var read = Read(Settings(ExecOutput.Json), null, 0, $"{{\"timestamp\":1790000001,\"model\":\"m\"}}\n{{\"cursor\":\"{cursor}\"}}");
 
         Assert.Empty(read.Requests);
+        Assert.Null(read.State.Cursor);
         Assert.Equal(ErrorClass.WrongContent, read.Error);
-        Assert.Contains("4097 characters", read.ErrorText, StringComparison.Ordinal);
+        Assert.Contains($"{length} characters", read.ErrorText, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,6 +134,36 @@ public class ExecAdapterTests
         Assert.Equal((120, 1), (second.Deltas.Sum(d => d.Totals.Requests), second.Restarts));
         Assert.Equal(At(6), second.Deltas.Single(d => d.Totals.Requests > 0).From);
         Assert.Equal((3, 1), (third.Deltas.Sum(d => d.Totals.Requests), third.Restarts));
+    }
+
+    [Fact]
+    public void Of_one_counter_printed_twice_the_last_value_stands()
+    {
+        var settings = Settings(ExecOutput.LineProtocol) with { Model = "m" };
+        var first = Read(settings, null, 0, "llm requests=5i\n");
+        var second = Read(settings, first.State, 10, "llm requests=6i\nllm requests=9i\n");
+
+        Assert.Equal(4, second.Deltas.Sum(delta => delta.Totals.Requests));
+    }
+
+    [Fact]
+    public void A_counter_whose_line_may_have_been_damaged_before_does_not_count_whole()
+    {
+        var settings = Settings(ExecOutput.LineProtocol) with { Model = "m" };
+        var damaged = Read(settings, null, 0, "llm,worker=1 requests=5i\nllm,worker=2 requests=\n");
+        var whole = Read(settings, null, 0, "llm,worker=1 requests=5i\n");
+        const string Then = "llm,worker=1 requests=5i\nllm,worker=2 requests=400i\n";
+
+        Assert.Equal(0, Read(settings, damaged.State, 10, Then).Deltas.Sum(delta => delta.Totals.Requests));
+        Assert.Equal(400, Read(settings, whole.State, 10, Then).Deltas.Sum(delta => delta.Totals.Requests));
+    }
+
+    [Fact]
+    public void A_percentage_beyond_a_hundred_is_no_gauge()
+    {
+        var read = Read(Settings(ExecOutput.LineProtocol), null, 0, "llm,model=m,worker=1 running=1i,kv_cache_percent=140\nllm,model=m,worker=2 kv_cache_percent=60,gpu_util_percent=101\n");
+
+        Assert.Equal(new ModelGauges(new SeriesId("m", "default"), At(0)) { Running = 1, KvCachePercent = 60 }, Assert.Single(read.Gauges));
     }
 
     [Fact]

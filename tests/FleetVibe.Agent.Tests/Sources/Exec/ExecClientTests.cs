@@ -1,15 +1,36 @@
-using System.Globalization;
 using System.Text;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Exec;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
+using Microsoft.Extensions.Time.Testing;
 
 namespace FleetVibe.Agent.Tests.Sources.Exec;
 
 /// <summary>Real commands: only a run that is whole is a page.</summary>
-public class ExecClientTests
+public sealed class ExecClientTests : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    // A pipe with a name: while a command lives that writes to it, it does not end.
+    private async Task<string> LifelineAsync()
+    {
+        var path = Path.Combine(_folder.Path, "alive");
+        Assert.Null((await RunAsync(Sh($"mkfifo {path}"))).Error);
+        return path;
+    }
+
+    // It opens when the command has opened its end.
+    private static Task<FileStream> OpenAsync(string lifeline) =>
+        Task.Run(() => new FileStream(lifeline, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0)).WaitAsync(Patience);
+
+    private static async Task AssertNobodyLivesAsync(FileStream lifeline) =>
+        Assert.Equal(0, await Task.Run(() => lifeline.Read(new byte[1])).WaitAsync(Patience));
+
     private static ExecSourceSettings Sh(string script) => new() { Argv = ["sh", "-c", script], Output = ExecOutput.Json, Timeout = TimeSpan.FromMinutes(1) };
 
     private static async Task<FetchOutcome> RunAsync(ExecSourceSettings settings, string? cursor = null)
@@ -58,17 +79,58 @@ public class ExecClientTests
     [Fact]
     public async Task A_run_that_takes_too_long_is_killed_with_its_children()
     {
-        using var folder = new TempFolder();
-        var file = Path.Combine(folder.Path, "child");
-        var outcome = await RunAsync(Sh($"echo '{{\"timestamp\":1}}'; sleep 600 & echo $! > {file}; wait") with { Timeout = TimeSpan.FromSeconds(2) });
+        var lifeline = await LifelineAsync();
+        var time = new FakeTimeProvider();
+        using var client = new ExecClient(Sh($"echo '{{\"timestamp\":1}}'; sleep 600 > {lifeline} & wait") with { Timeout = TimeSpan.FromSeconds(2) }, time);
+        var run = client.FetchAsync(CancellationToken.None);
+        await using var child = await OpenAsync(lifeline);
+        time.Advance(TimeSpan.FromSeconds(2));
+        var outcome = await run.WaitAsync(Patience);
 
         Assert.Equal((null, ErrorClass.Timeout), (outcome.Page, outcome.Error));
         Assert.Contains("had not ended after 2 s and was killed with its children", outcome.Text, StringComparison.Ordinal);
-        var child = int.Parse(await File.ReadAllTextAsync(file), CultureInfo.InvariantCulture);
-        while (IsRunning(child))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
+        await AssertNobodyLivesAsync(child);
+    }
+
+    [Fact]
+    public async Task What_a_run_leaves_behind_goes_with_it()
+    {
+        var lifeline = await LifelineAsync();
+        var opening = OpenAsync(lifeline);
+        var outcome = await RunAsync(Sh($"echo out; exec 3> {lifeline}; sleep 600 > /dev/null 2>&1 &"));
+        await using var child = await opening;
+
+        Assert.Equal("out\n", Text(outcome));
+        await AssertNobodyLivesAsync(child);
+    }
+
+    [Fact]
+    public async Task A_source_that_stops_ends_its_run()
+    {
+        var lifeline = await LifelineAsync();
+        var client = new ExecClient(Sh($"exec sleep 600 > {lifeline}"), TimeProvider.System);
+        var run = client.FetchAsync(CancellationToken.None);
+        await using var child = await OpenAsync(lifeline);
+        client.Dispose();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.WaitAsync(Patience));
+        await AssertNobodyLivesAsync(child);
+    }
+
+    [Fact]
+    public async Task Standard_input_is_empty()
+    {
+        Assert.Equal("end\n", Text(await RunAsync(Sh("cat; echo end"))));
+    }
+
+    [Fact]
+    public async Task Of_much_standard_error_all_is_read_and_the_end_told()
+    {
+        var outcome = await RunAsync(Sh("yes noise | head -c 300000 >&2; echo no database >&2; echo out"));
+
+        Assert.Equal("out\n", Text(outcome));
+        Assert.EndsWith(" | no database", outcome.Aside, StringComparison.Ordinal);
+        Assert.Equal(303, outcome.Aside.Length);
     }
 
     [Fact]
@@ -77,18 +139,5 @@ public class ExecClientTests
         var outcome = await RunAsync(Sh("cat /dev/zero"));
 
         Assert.Equal((null, ErrorClass.TooLarge), (outcome.Page, outcome.Error));
-    }
-
-    // A zombie waits for its new parent to take notice; it runs no more.
-    private static bool IsRunning(int process)
-    {
-        try
-        {
-            return !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            return false;
-        }
     }
 }

@@ -117,6 +117,16 @@ public class BatchReadingTests
     }
 
     [Fact]
+    public void A_batch_may_hold_as_many_entries_as_the_limit_says_of_all_kinds_together()
+    {
+        var batch = new CollectorBatch { Requests = { Enumerable.Repeat(new FinishedRequest(), BatchReading.MaxEntries - 2) }, Increments = { new CounterIncrement() }, States = { new ModelState() } };
+        Assert.False(BatchReading.IsTooLarge(batch));
+        batch.States.Add(new ModelState());
+
+        Assert.True(BatchReading.IsTooLarge(batch));
+    }
+
+    [Fact]
     public void Without_a_model_nothing_is_counted()
     {
         var batch = new CollectorBatch { Requests = { new FinishedRequest { CompletedUs = StartUs } }, Increments = { new CounterIncrement() }, States = { new ModelState() } };

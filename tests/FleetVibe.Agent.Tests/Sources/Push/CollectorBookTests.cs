@@ -6,9 +6,9 @@ namespace FleetVibe.Agent.Tests.Sources.Push;
 
 public class CollectorBookTests
 {
-    private static CollectorBook With(string name, ulong last)
+    private static CollectorBook With(string name, ulong last, string epoch = "e")
     {
-        var book = CollectorBook.Empty.Register(name, "e", At(0))!;
+        var book = CollectorBook.Empty.Register(name, epoch, At(0))!;
         for (ulong sequence = 1; sequence <= last; sequence++)
         {
             book = book.Advance(name, sequence, At(0));
@@ -47,6 +47,7 @@ public class CollectorBookTests
 
         Assert.True(book.IsStoredIn(book, "a"));
         Assert.False(book.IsStoredIn(With("a", 2), "a"));
+        Assert.False(book.IsStoredIn(With("a", 3, epoch: "f"), "a"));
         Assert.False(book.IsStoredIn(CollectorBook.Empty, "a"));
     }
 

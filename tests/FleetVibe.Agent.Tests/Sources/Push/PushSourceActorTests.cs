@@ -15,6 +15,8 @@ namespace FleetVibe.Agent.Tests.Sources.Push;
 
 public sealed class PushSourceActorTests : TestKit
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly TempFolder _folder = new();
     private readonly PushSourceSettings _settings;
     private readonly FakeTimeProvider _time = new(At(0));
@@ -70,12 +72,12 @@ public sealed class PushSourceActorTests : TestKit
     }
 
     // What was told before has been received.
-    private static Task<ActorIdentity> BarrierAsync(IActorRef source) => source.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromSeconds(30));
+    private static Task<ActorIdentity> BarrierAsync(IActorRef source) => source.Ask<ActorIdentity>(new Identify(null), Patience);
 
     private static CollectorReply? Next(CollectorConnection connection) => connection.Replies.TryRead(out var reply) ? reply : null;
 
     private static async Task<Grpc.Core.Status> RefusalAsync(CollectorConnection connection) =>
-        (await Assert.ThrowsAsync<RpcException>(async () => await connection.Replies.Completion)).Status;
+        (await Assert.ThrowsAsync<RpcException>(() => connection.Replies.Completion.WaitAsync(Patience))).Status;
 
     [Fact]
     public async Task A_new_collector_is_welcomed_only_when_its_registration_is_stored()
@@ -216,6 +218,64 @@ public sealed class PushSourceActorTests : TestKit
     }
 
     [Fact]
+    public async Task A_batch_between_hello_and_welcome_and_a_second_hello_are_refused()
+    {
+        var source = await StartAsync();
+        var (early, twice) = (new CollectorConnection(), await WelcomedAsync(source, "b"));
+        source.Tell(new MessageReceived(early, Hello()));
+        source.Tell(new MessageReceived(early, Batch(1)));
+        source.Tell(new MessageReceived(twice, Hello("c")));
+
+        Assert.StartsWith("a batch before the welcome", (await RefusalAsync(early)).Detail, StringComparison.Ordinal);
+        Assert.Equal((StatusCode.InvalidArgument, "a second hello on one stream"), ((await RefusalAsync(twice)).StatusCode, (await RefusalAsync(twice)).Detail));
+        Assert.Empty((await StoreAsync(source)).Requests);
+        await ExpectNoReportAsync(source);
+    }
+
+    [Fact]
+    public async Task The_service_may_read_on_only_when_a_batch_was_folded()
+    {
+        var source = await StartAsync();
+        var connection = await WelcomedAsync(source);
+        var service = CreateTestProbe();
+        source.Tell(new MessageReceived(connection, Batch(1)), service);
+        await FishForMessageAsync(message => message is SourceReport);
+        await BarrierAsync(source);
+        Assert.False(service.HasMessages);
+        source.Tell(ReportFolded.Instance);
+
+        await service.ExpectMsgAsync<MessageTaken>();
+    }
+
+    [Fact]
+    public async Task A_stream_whose_client_has_finished_ends_with_its_last_ack()
+    {
+        var source = await StartAsync();
+        var connection = await WelcomedAsync(source);
+        source.Tell(new MessageReceived(connection, Batch(1)));
+        var report = (SourceReport)await FishForMessageAsync(message => message is SourceReport);
+        source.Tell(ReportFolded.Instance);
+        source.Tell(new ClientFinished(connection));
+        await BarrierAsync(source);
+        Assert.False(connection.Replies.Completion.IsCompleted);
+        source.Tell(new ReportStored(report.Checkpoint));
+        await BarrierAsync(source);
+
+        Assert.Equal(1UL, Next(connection)!.Ack.Sequence);
+        await connection.Replies.Completion.WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task A_source_that_stops_sends_its_collectors_away_to_come_again()
+    {
+        var source = await StartAsync();
+        var connection = await WelcomedAsync(source);
+        Sys.Stop(source);
+
+        Assert.Equal(StatusCode.Unavailable, (await RefusalAsync(connection)).StatusCode);
+    }
+
+    [Fact]
     public async Task A_collector_is_a_target_of_its_own_and_is_told_once_more_when_it_left()
     {
         var source = await StartAsync();
@@ -231,7 +291,7 @@ public sealed class PushSourceActorTests : TestKit
         source.Tell(new Disconnected(connection));
         var down = await CollectAsync(source);
         Assert.Equal(("a", true, 1L), (up.Collectors[0].Name, up.Collectors[0].Status.IsUp, up.Collectors[0].Status.SamplesSkipped));
-        Assert.Equal(("a", false), (down.Collectors[0].Name, down.Collectors[0].Status.IsUp));
+        Assert.Equal(("a", false, 0L), (down.Collectors[0].Name, down.Collectors[0].Status.IsUp, down.Collectors[0].Status.SamplesSkipped));
         Assert.Empty((await CollectAsync(source)).Collectors);
     }
 
@@ -239,7 +299,7 @@ public sealed class PushSourceActorTests : TestKit
     public async Task A_client_speaks_over_the_socket_whose_mode_lets_only_the_user_in()
     {
         IActorRef source = ActorRefs.Nobody;
-        await EventFilter.Info(contains: "takes collectors on").ExpectOneAsync(TimeSpan.FromSeconds(30), async () => source = await StartAsync());
+        await EventFilter.Info(contains: "takes collectors on").ExpectOneAsync(Patience, async () => source = await StartAsync());
         Assert.True(!OperatingSystem.IsWindows() && File.GetUnixFileMode(_settings.Socket) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
         using var channel = Channel();
         using var call = new Collectors.CollectorsClient(channel).Report();
@@ -256,6 +316,7 @@ public sealed class PushSourceActorTests : TestKit
         }
 
         Assert.Equal([0UL, 1UL], replies.Select(reply => reply.Welcome?.LastSequence ?? reply.Ack.Sequence));
+        Assert.False(Assert.Single((await CollectAsync(source)).Collectors).Status.IsUp);
         Watch(source);
         Sys.Stop(source);
         await ExpectTerminatedAsync(source);
