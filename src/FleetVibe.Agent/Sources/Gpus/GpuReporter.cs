@@ -1,13 +1,16 @@
 using Akka.Actor;
+using Akka.Event;
 
 namespace FleetVibe.Agent.Sources.Gpus;
 
 /// <summary>
-/// Hands samples, events and the source's status to the accumulator, one report at a time. Not thread safe: it belongs to
-/// one actor, as whose it speaks.
+/// Hands samples, events and the source's status to the accumulator, one report at a time, and tells the log when samples
+/// fail to come and when they come again. Not thread safe: it belongs to one actor, as whose it speaks.
 /// </summary>
+/// <param name="reader">What brings the samples, for the log.</param>
 /// <param name="freshFor">How long after a sample the source counts as up.</param>
-internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator, IActorRef self, TimeProvider time, GpuWatch? watch, Func<TimeSpan> freshFor)
+internal sealed class GpuReporter(
+    SourceSettings settings, IActorRef accumulator, IActorRef self, TimeProvider time, GpuWatch? watch, ILoggingAdapter log, string reader, Func<TimeSpan> freshFor)
 {
     // What is not folded by then is older than any window that still cares.
     private const int MaxPending = 1024;
@@ -19,10 +22,10 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
     private long? lastSampleAt;
     private long skipped;
 
-    /// <summary>Why no samples come; null where they do, or where that is not known yet.</summary>
-    internal string? Failure { get; private set; }
-
-    internal ErrorClass FailureClass { get; private set; } = ErrorClass.ToolFailed;
+    // Why no samples come; null where they do, or where that is not known yet.
+    private string? failure;
+    private ErrorClass failureClass;
+    private string? toldLogProblem;
 
     internal void Ready() => accumulator.Tell(new SourceMessages.SourceReady(settings.Key), self);
 
@@ -33,14 +36,27 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         isAwaitingFold = false;
     }
 
-    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed) => (Failure, FailureClass) = (text, error);
+    internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed)
+    {
+        if (failure is null)
+        {
+            log.Warning("{Failure}", text);
+        }
+
+        (failure, failureClass) = (text, error);
+    }
 
     /// <summary>A sample was read: whatever failed is over.</summary>
     internal void Alive()
     {
         hasSampleSinceStatus = true;
         lastSampleAt = time.GetTimestamp();
-        Failure = null;
+        if (failure is not null)
+        {
+            log.Info("{Reader} brings samples again", reader);
+        }
+
+        failure = null;
     }
 
     internal void Skip(long count) => skipped += count;
@@ -60,6 +76,11 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
     internal void OnCollectDue(bool isStarted)
     {
         isStatusDue = isStarted;
+        if (isStarted)
+        {
+            LookAtLog();
+        }
+
         ReportIfDue();
     }
 
@@ -89,17 +110,28 @@ internal sealed class GpuReporter(SourceSettings settings, IActorRef accumulator
         pending.Clear();
     }
 
+    private void LookAtLog()
+    {
+        watch?.LookAtLog(time.GetUtcNow());
+        if (watch?.LogProblem is { } problem && toldLogProblem is null)
+        {
+            log.Info("{Problem}", problem);
+        }
+
+        toldLogProblem = watch?.LogProblem;
+    }
+
     /// <summary>Null while the first sample is still waited for: unknown is neither up nor down.</summary>
     private CollectionStatus? TakeStatus()
     {
         var isFresh = hasSampleSinceStatus || (lastSampleAt is { } at && time.GetElapsedTime(at) < freshFor());
-        if (!isFresh && Failure is null)
+        if (!isFresh && failure is null)
         {
             return null;
         }
 
-        var isDown = Failure is not null && !hasSampleSinceStatus;
-        var status = new CollectionStatus(time.GetUtcNow(), isDown ? FailureClass : null, isDown ? Failure! : "", TimeSpan.Zero, skipped, 0);
+        var isDown = failure is not null && !hasSampleSinceStatus;
+        var status = new CollectionStatus(time.GetUtcNow(), isDown ? failureClass : null, isDown ? failure! : "", TimeSpan.Zero, skipped, 0);
         hasSampleSinceStatus = false;
         skipped = 0;
         return status;

@@ -17,21 +17,9 @@ internal sealed partial class GpuToolActor
     private CancellationTokenSource? scan;
     private bool isScanning;
 
-    private void Watch()
+    private void Scan()
     {
-        if (watch is null || !isStarted)
-        {
-            return;
-        }
-
-        watch.LookAtLog(time.GetUtcNow());
-        if (watch.LogProblem is { } problem && toldLogProblem is null)
-        {
-            log.Info("{Problem}", problem);
-        }
-
-        toldLogProblem = watch.LogProblem;
-        if (scanner is not null && !isScanning && isRunning && hasSample && tool.ScanArguments is { } arguments)
+        if (watch is not null && isStarted && scanner is not null && !isScanning && isRunning && hasSample && tool.ScanArguments is { } arguments)
         {
             isScanning = true;
             var cancellation = scan = new CancellationTokenSource();

@@ -41,8 +41,6 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
     private bool hasSample;
     private TimeSpan pause = MinPause;
     private string lastText = "";
-    private string? toldFailure;
-    private string? toldLogProblem;
 
     public GpuToolActor(GpuSourceSettings settings, IGpuTool tool, IActorRef accumulator, TimeProvider time, IToolProcess process, IToolProcess? scanner, GpuWatch? watch)
     {
@@ -52,7 +50,7 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
         this.process = process;
         this.scanner = scanner;
         this.watch = watch;
-        reporter = new GpuReporter(settings, accumulator, Self, time, watch, () => ReadTimeout);
+        reporter = new GpuReporter(settings, accumulator, Self, time, watch, log, settings.Command, () => ReadTimeout);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -88,7 +86,7 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
 
                 break;
             case CollectDue:
-                Watch();
+                Scan();
                 reporter.OnCollectDue(isStarted);
                 break;
             case ReportFolded:
@@ -191,7 +189,6 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
         hasSample = true;
         reporter.Alive();
         pause = MinPause;
-        TellState();
         if (tick.Exists(other => other.Gpu == sample.Gpu))
         {
             EndTick();
@@ -212,7 +209,6 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
     {
         isSilenced = true;
         reporter.Fail($"{settings.Command} printed nothing for {ReadTimeout.TotalSeconds:0} s and is being killed; a hanging driver or GPU does that, see the kernel log{(watch is null ? "" : " for Xid errors")}");
-        TellState();
         KillRun();
     }
 
@@ -248,7 +244,6 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
                 : tool.Describe(ended.ExitCode, lastText));
         }
 
-        TellState();
         reporter.ReportIfDue();
         tool.Forget();
         Timers.StartSingleTimer(StartTimer, StartDue.Instance, pause);
@@ -262,20 +257,6 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
 
         // Its callbacks kill a process group: not on this thread.
         _ = cancellation?.CancelAsync();
-    }
-
-    private void TellState()
-    {
-        if (reporter.Failure is not null && toldFailure is null)
-        {
-            log.Warning("{Failure}", reporter.Failure);
-        }
-        else if (reporter.Failure is null && toldFailure is not null)
-        {
-            log.Info("{Command} brings samples again", settings.Command);
-        }
-
-        toldFailure = reporter.Failure;
     }
 
     private sealed record LineRead(int Generation, string Text) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

@@ -31,7 +31,8 @@ internal interface IKernelLog : IDisposable
 /// </summary>
 internal sealed class KernelLog(string path) : IKernelLog
 {
-    private const int MaxRecords = 10_000;
+    internal const int MaxRecords = 10_000;
+
     private const int MaxFileBytes = 1 << 20;
     private const int Interrupted = 4;
     private const int TryAgain = 11;
@@ -81,42 +82,56 @@ internal sealed class KernelLog(string path) : IKernelLog
         return (sequence, microseconds, end < 0 ? text : text[..end]);
     }
 
+    /// <summary>
+    /// Records up to the last that there is, or as many as one look may bring. Where nothing was read before it is all of
+    /// them: what is left of the past would look new the next time.
+    /// </summary>
+    /// <param name="next">The next record; null where there is none yet.</param>
+    internal static KernelLogRead Take(Func<string?> next, string origin, KernelLogPosition? from, DateTimeOffset booted)
+    {
+        var position = from is { } known && known.Origin == origin ? known.Next : 0;
+        var records = new List<KernelRecord>();
+        while ((from is null || records.Count < MaxRecords) && next() is { } text)
+        {
+            if (Parse(text) is { } record && record.Sequence >= position)
+            {
+                position = record.Sequence + 1;
+                records.Add(new KernelRecord(booted + TimeSpan.FromMicroseconds(record.Microseconds), record.Text));
+            }
+        }
+
+        return new KernelLogRead(new KernelLogPosition(origin, position), records, null);
+    }
+
     private KernelLogRead ReadDevice(KernelLogPosition? from, DateTimeOffset now)
     {
         device ??= NativeFile.OpenForReading(path);
-        var origin = "boot:" + ReadLine("/proc/sys/kernel/random/boot_id");
-        var booted = now - Uptime();
-        var next = from is { } known && known.Origin == origin ? known.Next : 0;
-        var records = new List<KernelRecord>();
-        while (records.Count < MaxRecords)
+        return Take(NextRecord, "boot:" + ReadLine("/proc/sys/kernel/random/boot_id"), from, now - Uptime());
+    }
+
+    private string? NextRecord()
+    {
+        while (true)
         {
-            var length = read(device, buffer, buffer.Length);
+            var length = read(device!, buffer, buffer.Length);
             if (length > 0)
             {
-                if (Parse(Encoding.UTF8.GetString(buffer, 0, (int)length)) is { } record && record.Sequence >= next)
-                {
-                    next = record.Sequence + 1;
-                    records.Add(new KernelRecord(booted + TimeSpan.FromMicroseconds(record.Microseconds), record.Text));
-                }
-
-                continue;
+                return Encoding.UTF8.GetString(buffer, 0, (int)length);
             }
 
             var error = length == 0 ? TryAgain : Marshal.GetLastPInvokeError();
             if (error == TryAgain)
             {
-                break;
+                return null;
             }
 
             if (error is not (Overwritten or Interrupted))
             {
-                device.Dispose();
+                device!.Dispose();
                 device = null;
                 throw error == 1 ? new UnauthorizedAccessException() : new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}");
             }
         }
-
-        return new KernelLogRead(new KernelLogPosition(origin, next), records, null);
     }
 
     private KernelLogRead ReadFile(KernelLogPosition? from, in FileStat stat, DateTimeOffset now)

@@ -41,8 +41,6 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
     private long? scannedAt;
     private long notBefore;
     private TimeSpan pause = MinPause;
-    private string? toldFailure;
-    private string? toldLogProblem;
 
     public NvmlActor(NvmlSourceSettings settings, IActorRef accumulator, TimeProvider time, NvmlThread thread, NvmlLoader load, GpuWatch watch, Func<Props> fallback)
     {
@@ -52,7 +50,7 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
         this.load = load;
         this.watch = watch;
         this.fallback = fallback;
-        reporter = new GpuReporter(settings, accumulator, Self, time, watch, () => StuckAfter);
+        reporter = new GpuReporter(settings, accumulator, Self, time, watch, log, "NVML", () => StuckAfter);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -99,7 +97,6 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
                 reporter.Start(start.Checkpoint);
                 break;
             case CollectDue:
-                LookAtLog();
                 reporter.OnCollectDue(isStarted);
                 break;
             case ReportFolded:
@@ -223,7 +220,6 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
 
         reporter.Alive();
         pause = MinPause;
-        TellState();
         reporter.Add(reading.Samples);
     }
 
@@ -232,14 +228,12 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
         reporter.Fail(
             $"NVML does not answer: {thread.Call} hangs since more than {StuckAfter.TotalSeconds:0} s; a dead GPU does that, see the kernel log for Xid errors, and restart the machine",
             ErrorClass.Timeout);
-        TellState();
         Announce();
     }
 
     private void Fail(string text, ErrorClass error)
     {
         reporter.Fail(text, error);
-        TellState();
         notBefore = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
         pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
     }
@@ -251,36 +245,6 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
             isAnnounced = true;
             reporter.Ready();
         }
-    }
-
-    private void LookAtLog()
-    {
-        if (!isStarted)
-        {
-            return;
-        }
-
-        watch.LookAtLog(time.GetUtcNow());
-        if (watch.LogProblem is { } problem && toldLogProblem is null)
-        {
-            log.Info("{Problem}", problem);
-        }
-
-        toldLogProblem = watch.LogProblem;
-    }
-
-    private void TellState()
-    {
-        if (reporter.Failure is not null && toldFailure is null)
-        {
-            log.Warning("{Failure}", reporter.Failure);
-        }
-        else if (reporter.Failure is null && toldFailure is not null)
-        {
-            log.Info("NVML brings samples again");
-        }
-
-        toldFailure = reporter.Failure;
     }
 
     private sealed record Loaded(INvml? Nvml, string Problem) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

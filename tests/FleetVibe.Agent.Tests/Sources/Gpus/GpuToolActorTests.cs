@@ -1,26 +1,17 @@
 using Akka.Actor;
-using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.NvidiaSmi;
-using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
 namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
-public sealed class GpuToolActorTests : TestKit
+public sealed class GpuToolActorTests : SourceActorTest
 {
     private const string Header = "index, uuid, utilization.gpu [%], name";
     private static readonly NvidiaSmiSourceSettings Settings = new();
 
-    private readonly FakeTimeProvider time = new();
-    private readonly TestProbe accumulator;
     private readonly FakeProcess tool = new();
-
-    public GpuToolActorTests()
-        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
-        accumulator = CreateTestProbe();
 
     [Fact]
     public async Task Each_tick_of_the_loop_is_one_report_of_all_gpus()
@@ -29,13 +20,13 @@ public sealed class GpuToolActorTests : TestKit
         var run = await tool.NextRunAsync();
         Assert.Equal(GpuQuery.Full.Arguments(Settings.SampleInterval), run.Arguments);
         run.Print(Header, "0, GPU-a, 10, A", "1, GPU-b, 20, B", "0, GPU-a, 30, A");
-        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        var first = await Accumulator.ExpectMsgAsync<SourceReport>();
         Assert.Equal([("GPU-a", 10d), ("GPU-b", 20d)], first.Gpus.Select(gpu => (gpu.Gpu, gpu.GpuUtilPercent!.Value)));
-        Assert.Equal(time.GetUtcNow(), first.Gpus[0].At);
+        Assert.Equal(Time.GetUtcNow(), first.Gpus[0].At);
         run.Print("1, GPU-b, 40, B");
         source.Tell(ReportFolded.Instance);
         await AdvanceAsync(source, TimeSpan.FromMilliseconds(200));
-        Assert.Equal([30d, 40d], (await accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
+        Assert.Equal([30d, 40d], (await Accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
     }
 
     [Fact]
@@ -44,10 +35,10 @@ public sealed class GpuToolActorTests : TestKit
         var source = await StartAsync();
         var run = await tool.NextRunAsync();
         run.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 2, A", "0, GPU-a, 3, A", "0, GPU-a, 4, A");
-        await accumulator.ExpectMsgAsync<SourceReport>();
-        await source.Ask<ActorIdentity>(new Identify(0));
+        await Accumulator.ExpectMsgAsync<SourceReport>();
+        await HeardAsync(source);
         source.Tell(ReportFolded.Instance);
-        Assert.Equal([2d, 3d], (await accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
+        Assert.Equal([2d, 3d], (await Accumulator.ExpectMsgAsync<SourceReport>()).Gpus.Select(gpu => gpu.GpuUtilPercent!.Value));
     }
 
     [Fact]
@@ -73,7 +64,7 @@ public sealed class GpuToolActorTests : TestKit
         var run = await tool.NextRunAsync();
         source.Tell(CollectDue.Instance);
         run.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 1, A");
-        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        var first = await Accumulator.ExpectMsgAsync<SourceReport>();
         Assert.NotEmpty(first.Gpus);
         Assert.NotNull(first.Status);
         Assert.Null(first.Status.Error);
@@ -103,7 +94,7 @@ public sealed class GpuToolActorTests : TestKit
 
         var good = await tool.NextRunAsync();
         good.Print(Header, "0, GPU-a, 1, A", "0, GPU-a, 1, A");
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await Accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         Assert.Null((await StatusAsync(source)).Error);
         good.End(15);
@@ -171,16 +162,14 @@ public sealed class GpuToolActorTests : TestKit
     public async Task A_tool_that_ends_by_itself_is_run_once_an_interval()
     {
         var settings = new GpuToolSourceSettings(GpuTools.AmdSmi);
-        var source = Sys.ActorOf(GpuToolActor.CreateProps(settings, () => GpuTools.Create(settings), accumulator, time, tool));
-        Assert.Equal("amd_smi:amd_smi", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        var source = await StartAsync(GpuToolActor.CreateProps(settings, () => GpuTools.Create(settings), Accumulator, Time, tool), "amd_smi:amd_smi");
         for (var i = 0; i < 3; i++)
         {
             var run = await tool.NextRunAsync();
             Assert.Equal(["metric", "--json"], run.Arguments);
             run.Print("WARNING: a word before", "[{\"gpu\": 0,", $"\"usage\": {{\"gfx_activity\": {{\"value\": {i}, \"unit\": \"%\"}}}}}}]");
             run.End(0);
-            Assert.Equal(i, Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Gpus).GpuUtilPercent);
+            Assert.Equal(i, Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Gpus).GpuUtilPercent);
             source.Tell(ReportFolded.Instance);
             await AdvanceAsync(source, TimeSpan.FromSeconds(5) - TimeSpan.FromMilliseconds(1));
             Assert.Equal(0, tool.Waiting);
@@ -198,23 +187,20 @@ public sealed class GpuToolActorTests : TestKit
     {
         var scanner = new FakeProcess();
         var table = new FakeTable { [7] = new ProcessFacts("miner", "", 1) };
-        var source = Sys.ActorOf(GpuToolActor.CreateProps(
-            Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool, scanner, () => new GpuWatch(new OwnProcesses(["vllm"]), table, null)));
-        await accumulator.ExpectMsgAsync<SourceReady>();
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        var source = await StartAsync(scanner, () => new GpuWatch(new OwnProcesses(["vllm"]), table, null));
         var run = await tool.NextRunAsync();
         source.Tell(CollectDue.Instance);
-        await source.Ask<ActorIdentity>(new Identify(0));
+        await HeardAsync(source);
         Assert.Equal(0, scanner.Waiting);
 
         run.Print(Header, "0, GPU-a, 10, A", "0, GPU-a, 11, A");
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await Accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         await StatusAsync(source);
         var scan = await scanner.NextRunAsync();
         Assert.StartsWith("--query-compute-apps=", scan.Arguments[0], StringComparison.Ordinal);
         await StatusAsync(source);
-        await source.Ask<ActorIdentity>(new Identify(0));
+        await HeardAsync(source);
         Assert.Equal(0, scanner.Waiting);
         scan.Print("gpu_uuid, pid, process_name, used_gpu_memory [MiB]", "GPU-a, 7, miner, 512");
         scan.End(0);
@@ -224,16 +210,7 @@ public sealed class GpuToolActorTests : TestKit
         {
             run.Print("0, GPU-a, 12, A");
             await AdvanceAsync(source, TimeSpan.FromMilliseconds(200));
-            var isMarked = false;
-            while (accumulator.HasMessages)
-            {
-                var report = await accumulator.ExpectMsgAsync<SourceReport>();
-                isMarked |= report.Gpus.Any(gpu => gpu is { ForeignProcesses: 1, ForeignMemoryBytes: 512L << 20 });
-                source.Tell(ReportFolded.Instance);
-                await source.Ask<ActorIdentity>(new Identify(0));
-            }
-
-            return isMarked;
+            return await TakeAllAsync(source, report => report.Gpus.Any(gpu => gpu is { ForeignProcesses: 1, ForeignMemoryBytes: 512L << 20 }));
         });
         Assert.Equal(1, scanner.MostAtOnce);
     }
@@ -242,64 +219,32 @@ public sealed class GpuToolActorTests : TestKit
     public async Task A_second_query_that_hangs_is_killed_and_the_loop_goes_on()
     {
         var scanner = new FakeProcess();
-        var source = Sys.ActorOf(GpuToolActor.CreateProps(
-            Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool, scanner, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null)));
-        await accumulator.ExpectMsgAsync<SourceReady>();
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        var source = await StartAsync(scanner, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null));
         var run = await tool.NextRunAsync();
         run.Print(Header, "0, GPU-a, 10, A", "0, GPU-a, 11, A");
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await Accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         await StatusAsync(source);
         var scan = await scanner.NextRunAsync();
         await AdvanceAsync(source, TimeSpan.FromSeconds(8));
         await scan.Killed;
-        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Gpus);
+        Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Gpus);
         source.Tell(ReportFolded.Instance);
         await StatusAsync(source);
         Assert.Equal(0, scanner.Waiting);
         Assert.False(run.Kill.IsCancellationRequested);
     }
 
-    private async Task<IActorRef> StartAsync()
-    {
-        var source = Sys.ActorOf(GpuToolActor.CreateProps(Settings, () => new NvidiaSmiTool(Settings), accumulator, time, tool));
-        Assert.Equal("nvidia_smi:nvidia_smi", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
-        return source;
-    }
+    private Task<IActorRef> StartAsync() => StartAsync(null);
 
-    /// <summary>First everything that was told before is done, then the time passes.</summary>
-    private async Task AdvanceAsync(IActorRef source, TimeSpan span)
-    {
-        await source.Ask<ActorIdentity>(new Identify(0));
-        time.Advance(span);
-        ((TestScheduler)Sys.Scheduler).Advance(span);
-        await source.Ask<ActorIdentity>(new Identify(0));
-    }
+    private Task<IActorRef> StartAsync(FakeProcess? scanner, Func<GpuWatch>? createWatch = null) => StartAsync(
+        GpuToolActor.CreateProps(Settings, () => new NvidiaSmiTool(Settings), Accumulator, Time, tool, scanner, createWatch), "nvidia_smi:nvidia_smi");
 
     /// <summary>The end of a run comes from a pool thread: asks until the source tells of it.</summary>
     private Task EndedAsync(IActorRef source, string text) => AwaitConditionAsync(async () =>
     {
         source.Tell(CollectDue.Instance);
-        await source.Ask<ActorIdentity>(new Identify(0));
-        var isDown = false;
-        while (accumulator.HasMessages)
-        {
-            isDown |= (await accumulator.ExpectMsgAsync<SourceReport>()).Status?.ErrorText.Contains(text, StringComparison.Ordinal) ?? false;
-            source.Tell(ReportFolded.Instance);
-            await source.Ask<ActorIdentity>(new Identify(0));
-        }
-
-        return isDown;
+        await HeardAsync(source);
+        return await TakeAllAsync(source, report => report.Status?.ErrorText.Contains(text, StringComparison.Ordinal) == true);
     });
-
-    private async Task<CollectionStatus> StatusAsync(IActorRef source)
-    {
-        source.Tell(CollectDue.Instance);
-        var report = await accumulator.ExpectMsgAsync<SourceReport>();
-        source.Tell(ReportFolded.Instance);
-        Assert.NotNull(report.Status);
-        return report.Status;
-    }
 }

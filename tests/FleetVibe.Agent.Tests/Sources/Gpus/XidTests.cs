@@ -62,43 +62,6 @@ public sealed class XidTests : IDisposable
         Assert.Equal(48, watch.Last["0000:9b:00"]);
     }
 
-    [Theory]
-    [InlineData("6,1234,98765432,-;NVRM: Xid (PCI:0000:9b:00): 79, x\n SUBSYSTEM=pci\n DEVICE=+pci:0000:9b:00.0\n", 1234, 98_765_432, "NVRM: Xid (PCI:0000:9b:00): 79, x")]
-    [InlineData("4,1,2,c;a;b", 1, 2, "a;b")]
-    public void A_record_of_the_kernel_is_taken_apart(string record, int sequence, long microseconds, string text) =>
-        Assert.Equal(((ulong)sequence, microseconds, text), KernelLog.Parse(record));
-
-    [Theory]
-    [InlineData("no record")]
-    [InlineData("1,2;x")]
-    [InlineData("a,b,c;x")]
-    public void Another_record_is_none(string record) => Assert.Null(KernelLog.Parse(record));
-
-    [Fact]
-    public void A_file_is_followed_from_its_end_over_whole_lines_and_a_rotation()
-    {
-        File.WriteAllText(file, "old\n");
-        using var log = new KernelLog(file);
-        var read = log.Read(null, Now);
-        Assert.Empty(read.Records);
-        File.AppendAllText(file, "one\ntwo\nhalf");
-        read = log.Read(read.Position, Now);
-        Assert.Equal(["one", "two"], read.Records.Select(record => record.Text));
-        File.AppendAllText(file, " more\n");
-        read = log.Read(read.Position, Now);
-        Assert.Equal(["half more"], read.Records.Select(record => record.Text));
-        File.WriteAllText(file, "x\n");
-        read = log.Read(read.Position, Now);
-        Assert.Equal(["x"], read.Records.Select(record => record.Text));
-    }
-
-    [Fact]
-    public void A_log_that_cannot_be_read_says_so_and_what_to_do()
-    {
-        using var log = new KernelLog(file + ".none");
-        Assert.Equal($"{file}.none is not there, so XIDs are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
-    }
-
     [Fact]
     public void A_restart_goes_on_where_the_checkpoint_stands_and_knows_the_last_fault()
     {
@@ -125,7 +88,7 @@ public sealed class XidTests : IDisposable
     [Fact]
     public void Of_the_past_that_the_kernel_still_knows_only_the_last_fault_is_taken()
     {
-        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new Past("NVRM: Xid (PCI:0000:9b:00): 13, a", "NVRM: Xid (PCI:0000:9b:00): 79, b"));
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new FakeKernelLog("NVRM: Xid (PCI:0000:9b:00): 13, a", "NVRM: Xid (PCI:0000:9b:00): 79, b"));
         watch.LookAtLog(Now);
         Assert.Equal(79, watch.Mark(Sample()).XidLast);
         var (events, checkpoint) = watch.Take();
@@ -175,17 +138,6 @@ public sealed class XidTests : IDisposable
             .Where(line => line.Contains("NVRM: Xid (", StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count > 20);
         Assert.All(lines, line => Assert.Equal(line.Contains("(invalid)", StringComparison.Ordinal), Xid.In(line) is null));
-    }
-
-    /// <summary>Has the same records at every look.</summary>
-    private sealed class Past(params string[] lines) : IKernelLog
-    {
-        public KernelLogRead Read(KernelLogPosition? from, DateTimeOffset now) =>
-            new(new KernelLogPosition("boot", (from?.Next ?? 0) + 1), [.. lines.Select(line => new KernelRecord(now, line))], null);
-
-        public void Dispose()
-        {
-        }
     }
 
     private static GpuSample Sample() => new("GPU-a", 0, "", Now) { Pci = "0000:9b:00" };

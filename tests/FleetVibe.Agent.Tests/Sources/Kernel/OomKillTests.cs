@@ -1,5 +1,7 @@
 using FleetVibe.Agent.Sources;
+using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.Kernel;
+using FleetVibe.Agent.Tests.Sources.Gpus;
 using static FleetVibe.Agent.Tests.Fixtures;
 
 namespace FleetVibe.Agent.Tests.Sources.Kernel;
@@ -25,4 +27,16 @@ public class OomKillTests
     [InlineData("Out of memory: Killed process 99999999999 (x)")]
     [InlineData("")]
     public void Other_lines_of_the_same_kill_are_none(string message) => Assert.Null(OomKill.In(message));
+
+    [Fact]
+    public void Kills_of_before_anybody_watched_are_not_told_and_later_ones_are()
+    {
+        using var log = new FakeKernelLog("Out of memory: Killed process 4711 (vllm) total-vm:1kB, anon-rss:1kB");
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), log);
+        watch.LookAtLog(At(1));
+        Assert.Empty(watch.Take().Events);
+        watch.LookAtLog(At(2));
+        var told = Assert.Single(watch.Take().Events);
+        Assert.Equal(("oom_kill", At(2)), (told.Kind, told.At));
+    }
 }

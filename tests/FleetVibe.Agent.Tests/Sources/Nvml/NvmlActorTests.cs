@@ -1,27 +1,18 @@
 using Akka.Actor;
-using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.Nvml;
 using FleetVibe.Agent.Tests.Sources.Gpus;
-using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
 namespace FleetVibe.Agent.Tests.Sources.Nvml;
 
-public sealed class NvmlActorTests : TestKit
+public sealed class NvmlActorTests : SourceActorTest
 {
     private static readonly NvmlSourceSettings Settings = new();
 
-    private readonly FakeTimeProvider time = new();
     private readonly FakeNvml nvml = new();
     private readonly NvmlThread thread = new();
-    private readonly TestProbe accumulator;
-
-    public NvmlActorTests()
-        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
-        accumulator = CreateTestProbe();
 
     [Fact]
     public async Task Every_interval_all_boards_are_one_report()
@@ -30,7 +21,7 @@ public sealed class NvmlActorTests : TestKit
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
         var report = await NextAsync(source);
         Assert.Equal(("GPU-a", 42d, 250d), (report.Gpus[0].Gpu, report.Gpus[0].GpuUtilPercent, report.Gpus[0].PowerW));
-        Assert.Equal(time.GetUtcNow(), report.Gpus[0].At);
+        Assert.Equal(Time.GetUtcNow(), report.Gpus[0].At);
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
         await NextAsync(source);
         Assert.Equal(1, nvml.Inits);
@@ -50,8 +41,8 @@ public sealed class NvmlActorTests : TestKit
         }
 
         source.Tell(CollectDue.Instance);
-        await source.Ask<ActorIdentity>(new Identify(0));
-        Assert.False(accumulator.HasMessages);
+        await HeardAsync(source);
+        Assert.False(Accumulator.HasMessages);
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
         var status = await StatusAsync(source);
         Assert.Equal(ErrorClass.Timeout, status.Error);
@@ -59,8 +50,8 @@ public sealed class NvmlActorTests : TestKit
 
         // Another incarnation has the same thread, and so does not call either.
         var second = Sys.ActorOf(Props());
-        await accumulator.ExpectMsgAsync<SourceReady>();
-        second.Tell(new StartSource(null, false, time.GetUtcNow()));
+        await Accumulator.ExpectMsgAsync<SourceReady>();
+        second.Tell(new StartSource(null, false, Time.GetUtcNow()));
         Assert.Equal(ErrorClass.Timeout, (await StatusAsync(second)).Error);
         await AdvanceAsync(source, TimeSpan.FromMinutes(1));
         Assert.Equal((1, 1), (nvml.Hanging, nvml.UtilizationCalls));
@@ -71,15 +62,7 @@ public sealed class NvmlActorTests : TestKit
         {
             source.Tell(CollectDue.Instance);
             await AdvanceAsync(source, TimeSpan.FromSeconds(1));
-            var isUp = false;
-            while (accumulator.HasMessages)
-            {
-                isUp |= (await accumulator.ExpectMsgAsync<SourceReport>()).Status is { Error: null };
-                source.Tell(ReportFolded.Instance);
-                await source.Ask<ActorIdentity>(new Identify(0));
-            }
-
-            return isUp;
+            return await TakeAllAsync(source, report => report.Status is { Error: null });
         });
     }
 
@@ -88,12 +71,12 @@ public sealed class NvmlActorTests : TestKit
     {
         var instead = CreateTestProbe();
         var source = Sys.ActorOf(NvmlActor.CreateProps(
-            Settings, accumulator, time, thread, NoLibrary, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => Akka.Actor.Props.Create(() => new Relay(instead))));
+            Settings, Accumulator, Time, thread, NoLibrary, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => Akka.Actor.Props.Create(() => new Relay(instead))));
         await instead.ExpectMsgAsync("begun");
         source.Tell(CollectDue.Instance);
         await instead.ExpectMsgAsync<CollectDue>();
         await AdvanceAsync(source, TimeSpan.FromMinutes(1));
-        Assert.False(accumulator.HasMessages);
+        Assert.False(Accumulator.HasMessages);
 
         static INvml? NoLibrary(string library, out string problem)
         {
@@ -112,7 +95,7 @@ public sealed class NvmlActorTests : TestKit
             await AdvanceAsync(source, TimeSpan.FromSeconds(1));
             await AwaitConditionAsync(async () =>
             {
-                await source.Ask<ActorIdentity>(new Identify(0));
+                await HeardAsync(source);
                 return nvml.Inits >= inits;
             });
             await SettledAsync(source);
@@ -141,7 +124,7 @@ public sealed class NvmlActorTests : TestKit
     }
 
     private Props Props() => NvmlActor.CreateProps(
-        Settings, accumulator, time, thread, Load, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => throw new InvalidOperationException("there is a library"));
+        Settings, Accumulator, Time, thread, Load, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => throw new InvalidOperationException("there is a library"));
 
     private FakeNvml Load(string library, out string problem)
     {
@@ -149,21 +132,7 @@ public sealed class NvmlActorTests : TestKit
         return nvml;
     }
 
-    private async Task<IActorRef> StartAsync()
-    {
-        var source = Sys.ActorOf(Props());
-        Assert.Equal("nvml:nvml", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
-        return source;
-    }
-
-    private async Task AdvanceAsync(IActorRef source, TimeSpan span)
-    {
-        await source.Ask<ActorIdentity>(new Identify(0));
-        time.Advance(span);
-        ((TestScheduler)Sys.Scheduler).Advance(span);
-        await source.Ask<ActorIdentity>(new Identify(0));
-    }
+    private Task<IActorRef> StartAsync() => StartAsync(Props(), "nvml:nvml");
 
     /// <summary>The thread has nothing to do and the source has heard of all that it did.</summary>
     private async Task SettledAsync(IActorRef source)
@@ -173,22 +142,7 @@ public sealed class NvmlActorTests : TestKit
             var free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return Task.FromResult(thread.TryRun(() => 0, (_, _) => free.SetResult()) && free.Task.Wait(TimeSpan.FromSeconds(10)));
         });
-        await source.Ask<ActorIdentity>(new Identify(0));
-    }
-
-    private async Task<SourceReport> NextAsync(IActorRef source)
-    {
-        var report = await accumulator.ExpectMsgAsync<SourceReport>();
-        source.Tell(ReportFolded.Instance);
-        return report;
-    }
-
-    private async Task<CollectionStatus> StatusAsync(IActorRef source)
-    {
-        source.Tell(CollectDue.Instance);
-        var report = await NextAsync(source);
-        Assert.NotNull(report.Status);
-        return report.Status;
+        await HeardAsync(source);
     }
 
     private sealed class Relay : UntypedActor

@@ -83,6 +83,25 @@ internal sealed record Answer(string Name, AnswerFraming Framing, string Body, s
         new("llama.cpp error line", AnswerFraming.Events, "error: {\"code\":500,\"message\":\"x\"}\n\n", "- - 0 0/0 error"),
         new("nothing", AnswerFraming.Events, "", "- - 0 0/0"),
         new("a stream that breaks off", AnswerFraming.Events, "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"model\":\"m\",\"choi", "m 1..1 1 0/1"),
+        new("a broken event before a good one", AnswerFraming.Events, """
+            data: {"model":"m","choices":[{"delta":{"content":"a"}
+
+            data: {"model":"m","choices":[{"delta":{"content":"b"}}]}
+
+
+            """, "m 2..2 1 0/1"),
+        new("a usage and then none", AnswerFraming.Events, """
+            data: {"model":"m","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}
+
+            data: {"model":"m","choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}
+
+
+            """, "m - 0 7/3 finished"),
+        new("an answer that its engine aborts", AnswerFraming.Events, """
+            data: {"model":"m","choices":[{"delta":{"content":"a"},"finish_reason":"abort"}]}
+
+
+            """, "m 1..1 1 0/1 finished error"),
         new("compressed", AnswerFraming.Opaque, "\u001f\u008b{\"model\":\"m\"}", "- - 0 0/0"),
     ];
 }

@@ -2,26 +2,17 @@ using System.Text;
 using System.Threading.Channels;
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Proxy;
-using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
 namespace FleetVibe.Agent.Tests.Sources.Proxy;
 
-public sealed class ProxyActorTests : TestKit
+public sealed class ProxyActorTests : SourceActorTest
 {
-    private readonly FakeTimeProvider _time = new();
     private readonly EngineOfTest _engine = new();
     private readonly MeasuredQueue _queue = new(TestProxy.Settings with { QueueCapacity = 8 }, Guid.Empty);
-    private readonly TestProbe _accumulator;
-
-    // Virtual time: the actor polls when the test says so.
-    public ProxyActorTests()
-        : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
-        _accumulator = CreateTestProbe();
 
     private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
 
@@ -31,16 +22,17 @@ public sealed class ProxyActorTests : TestKit
         var source = await StartAsync();
         _queue.Add(MeasuredQueueTests.Request(1));
         Poll();
-        var first = await _accumulator.ExpectMsgAsync<SourceReport>();
+        var first = await Accumulator.ExpectMsgAsync<SourceReport>();
         Assert.Equal(("proxy:127.0.0.1:8080", 1), (first.SourceKey, first.Requests.Count));
         Assert.NotNull(first.Checkpoint);
 
         _queue.Add(MeasuredQueueTests.Request(2));
         Poll();
-        await _accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await HeardAsync(source);
+        Assert.False(Accumulator.HasMessages);
         source.Tell(ReportFolded.Instance);
         Poll();
-        Assert.Equal(2, Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Requests).InputTokens);
+        Assert.Equal(2, Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Requests).InputTokens);
     }
 
     [Fact]
@@ -49,7 +41,7 @@ public sealed class ProxyActorTests : TestKit
         var source = await StartAsync();
         _queue.Add(MeasuredQueueTests.Request(0));
         Poll();
-        await _accumulator.ExpectMsgAsync<SourceReport>();
+        await Accumulator.ExpectMsgAsync<SourceReport>();
         for (var number = 1; number <= 11; number++)
         {
             _queue.Add(MeasuredQueueTests.Request(number));
@@ -60,7 +52,7 @@ public sealed class ProxyActorTests : TestKit
         await EngineIsLookedAtAsync(source);
         source.Tell(ReportFolded.Instance);
         Poll();
-        var report = await _accumulator.ExpectMsgAsync<SourceReport>();
+        var report = await Accumulator.ExpectMsgAsync<SourceReport>();
         Assert.Equal((8, 3L), (report.Requests.Count, report.Status!.SamplesSkipped));
     }
 
@@ -70,14 +62,14 @@ public sealed class ProxyActorTests : TestKit
         var source = await StartAsync();
         source.Tell(CollectDue.Instance);
         _engine.Fail(ErrorClass.Connect, "http://127.0.0.1:8080/v1/models: connection refused");
-        var down = (await _accumulator.ExpectMsgAsync<SourceReport>()).Status!;
+        var down = (await Accumulator.ExpectMsgAsync<SourceReport>()).Status!;
         Assert.Equal((ErrorClass.Connect, false, "http://127.0.0.1:8080/v1/models: connection refused"), (down.Error, down.IsUp, down.ErrorText));
         Assert.Equal("http://127.0.0.1:8080/v1/models", _engine.Settings!.Endpoint.ToString());
 
         source.Tell(ReportFolded.Instance);
         source.Tell(CollectDue.Instance);
         _engine.Fail(ErrorClass.Http4xx, "no such path");
-        Assert.True((await _accumulator.ExpectMsgAsync<SourceReport>()).Status!.IsUp);
+        Assert.True((await Accumulator.ExpectMsgAsync<SourceReport>()).Status!.IsUp);
     }
 
     [Fact]
@@ -87,7 +79,7 @@ public sealed class ProxyActorTests : TestKit
         _queue.Add(MeasuredQueueTests.Request(1));
         source.Tell(CollectDue.Instance);
         _engine.Answer("{}");
-        var gauge = Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Gauges);
+        var gauge = Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Gauges);
         Assert.Equal(("m", (double?)200), (gauge.Series.Model, gauge.InterTokenMs));
     }
 
@@ -97,7 +89,16 @@ public sealed class ProxyActorTests : TestKit
         var source = await StartAsync();
         _queue.Add(MeasuredQueueTests.Request(1));
         Sys.Stop(source);
-        Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Requests);
+        Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Requests);
+    }
+
+    [Fact]
+    public async Task A_source_that_stops_says_how_many_requests_were_not_measured()
+    {
+        var source = await StartAsync();
+        _queue.Count(Unmeasured.Faulted);
+        Sys.Stop(source);
+        Assert.Equal(1, (await Accumulator.ExpectMsgAsync<SourceReport>()).Status!.SamplesSkipped);
     }
 
     [Fact]
@@ -106,13 +107,13 @@ public sealed class ProxyActorTests : TestKit
         var source = await StartAsync();
         _queue.Add(MeasuredQueueTests.Request(1));
         Poll();
-        var stored = (await _accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint;
+        var stored = (await Accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint;
         source.Tell(ReportFolded.Instance);
         _queue.Add(MeasuredQueueTests.Request(2));
         Poll();
-        await _accumulator.ExpectMsgAsync<SourceReport>();
-        source.Tell(new StartSource(stored, false, _time.GetUtcNow()));
-        Assert.Equal(2, Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Requests).InputTokens);
+        await Accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(new StartSource(stored, false, Time.GetUtcNow()));
+        Assert.Equal(2, Assert.Single((await Accumulator.ExpectMsgAsync<SourceReport>()).Requests).InputTokens);
     }
 
     [Fact]
@@ -125,13 +126,8 @@ public sealed class ProxyActorTests : TestKit
         await unhandled.ExpectMsgAsync<Akka.Event.UnhandledMessage>();
     }
 
-    private async Task<IActorRef> StartAsync()
-    {
-        var source = Sys.ActorOf(ProxyActor.CreateProps(TestProxy.Settings, _queue, _accumulator, _engine.Create, _time));
-        await _accumulator.ExpectMsgAsync<SourceReady>();
-        source.Tell(new StartSource(null, false, _time.GetUtcNow()));
-        return source;
-    }
+    private Task<IActorRef> StartAsync() =>
+        StartAsync(ProxyActor.CreateProps(TestProxy.Settings, _queue, Accumulator, _engine.Create, Time), "proxy:127.0.0.1:8080");
 
     private void Poll() => Scheduler.Advance(TimeSpan.FromMilliseconds(250));
 
