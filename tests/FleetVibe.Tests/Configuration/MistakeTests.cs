@@ -64,8 +64,8 @@ public class MistakeTests
     [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]", "fleetvibe.toml:1:1: error: the agent has no source: add [[agent.sources]] with a kind, e.g. kind = \"json_log\" and a path")]
     [InlineData("[dashboard]\nlisten = \"127.0.0.1:1\"\n[[inputs.vibe_thinker]]\nendpoint = \"http://127.0.0.1:1\"\n[agent]\naggregators = [\"http://127.0.0.1:1\"]",
         "fleetvibe.toml:1:1: error: [dashboard] shows what an aggregator knows, so it needs [aggregator] in the same file")]
-    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"http://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { kv_cache = \"kv ms\" }",
-        "fleetvibe.toml:7:1: error: families.kv_cache = \"kv ms\" has the unit ms: the cache is a ratio or percent")]
+    [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"http://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { kv_cache_percent = \"kv ms\" }",
+        "fleetvibe.toml:7:1: error: families.kv_cache_percent = \"kv ms\" has the unit ms: the cache is a ratio or percent")]
     [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"prometheus\"\nendpoint = \"http://127.0.0.1:1\"\nmodel = \"m\"\nfamilies = { request = \"a\" }",
         "fleetvibe.toml:7:24: error: unknown name \"request\" in families: did you mean \"requests\"?")]
     [InlineData("[agent]\naggregators = [\"http://127.0.0.1:1\"]\n[[agent.sources]]\nkind = \"localai\"\nendpoint = \"http://127.0.0.1:1\"",

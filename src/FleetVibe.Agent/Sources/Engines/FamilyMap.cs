@@ -13,7 +13,7 @@ public static partial class FamilyMap
     [
         ("requests", Figure.Requests), ("succeeded", Figure.Succeeded), ("errors", Figure.Errors), ("length_limited", Figure.LengthLimited),
         ("response_time", Figure.ResponseTime), ("ttft", Figure.Ttft), ("input_tokens", Figure.InputTokens), ("output_tokens", Figure.OutputTokens),
-        ("running", Figure.Running), ("waiting", Figure.Waiting), ("kv_cache", Figure.KvCache),
+        ("running", Figure.Running), ("waiting", Figure.Waiting), ("kv_cache_percent", Figure.KvCache),
     ];
 
     /// <summary>The figures that a map can name.</summary>

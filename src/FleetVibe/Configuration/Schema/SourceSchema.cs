@@ -66,7 +66,7 @@ internal static class SourceSchema
             new KeySpec(
                 "families",
                 new MapType(new TextType("chat_requests_total"), FamilyMap.Figures, "{ requests = 'chat_requests_total{path=\"/chat\"}', response_time = \"chat_latency_ms ms\" }"),
-                "The family of each figure: a name as on the page, in braces the rows to take (label=\"a\", label!=\"a|b\"), and a unit: s, ms or us; ratio or percent; sum or count of a histogram. Alternatives stand behind or, the best first. Rows are added up.")
+                $"The family of each figure ({string.Join(", ", FamilyMap.Figures)}): a name as on the page, in braces the rows to take (label=\"a\", label!=\"a|b\"), and a unit: s, ms or us; ratio or percent; sum or count of a histogram. Alternatives stand behind or, the best first. Rows are added up.")
             {
                 OnlyFor = Mapped,
                 DefaultNote = "needed by prometheus; exec finds out which engine the page is of",
