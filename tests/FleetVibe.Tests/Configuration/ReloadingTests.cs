@@ -76,7 +76,7 @@ public sealed class ReloadingTests : IDisposable
         Assert.Equal("", Restart(Base + proxy, Base + proxy));
         Assert.False(ConfigurationChange.Reloads(Load(Base + proxy).Settings!, Load(Base + moved).Settings!));
         var reloaded = Load(Base + proxy).Settings!.Agent!.Reloaded(Load(Base + moved + "[[agent.sources]]\nkind = \"nvidia_smi\"").Settings!.Agent!);
-        Assert.Equal([11434], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Port));
+        Assert.Equal([11434], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Address.Port));
         Assert.Equal(3, reloaded.Sources.Count);
     }
 

@@ -139,6 +139,33 @@ public sealed class GpuToolActorTests : SourceActorTest
     }
 
     [Fact]
+    public async Task A_line_of_a_run_that_is_over_is_not_read()
+    {
+        var source = await StartAsync();
+        var old = await tool.NextRunAsync();
+        old.Print(Header);
+        old.End(9);
+        await EndedAsync(source, "no loaded NVIDIA driver");
+        await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+        (await tool.NextRunAsync()).Print(Header);
+        old.Print("0, GPU-a, 1, A", "0, GPU-a, 2, A");
+        await HeardAsync(source);
+        Assert.False(Accumulator.HasMessages);
+    }
+
+    [Fact]
+    public async Task A_lost_board_and_what_the_kernel_says_of_it_are_events()
+    {
+        var log = new FakeKernelLog("NVRM: Xid (PCI:0000:3b:00): 79, x");
+        var source = await StartAsync(null, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), log));
+        (await tool.NextRunAsync()).Print("Unable to determine the device handle for GPU 0000:3B:00.0: GPU is lost.");
+        source.Tell(CollectDue.Instance);
+        Assert.Equal([GpuWatch.LostKind], (await NextAsync(source)).Events.Select(told => told.Kind));
+        source.Tell(CollectDue.Instance);
+        Assert.Equal([XidWatch.Kind], (await NextAsync(source)).Events.Select(told => told.Kind));
+    }
+
+    [Fact]
     public async Task A_stopped_source_kills_its_tool()
     {
         var source = await StartAsync();

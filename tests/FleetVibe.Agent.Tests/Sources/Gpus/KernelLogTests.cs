@@ -41,6 +41,28 @@ public sealed class KernelLogTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_another_took_the_place_of_is_read_from_its_beginning_though_it_is_longer()
+    {
+        File.WriteAllText(file, "old\n");
+        using var log = new KernelLog(file);
+        var position = log.Read(null, Now).Position;
+        File.WriteAllText(file + ".new", "one\ntwo\nthree\n");
+        File.Move(file + ".new", file, overwrite: true);
+        Assert.Equal(["one", "two", "three"], log.Read(position, Now).Records.Select(record => record.Text));
+    }
+
+    [Fact]
+    public void A_line_without_an_end_keeps_nothing_behind_it()
+    {
+        File.WriteAllText(file, "");
+        using var log = new KernelLog(file);
+        var position = log.Read(null, Now).Position;
+        File.AppendAllText(file, new string('x', 1 << 20) + "\nlater\n");
+        position = log.Read(position, Now).Position;
+        Assert.Equal(["later"], log.Read(position, Now).Records.Select(record => record.Text));
+    }
+
+    [Fact]
     public void A_log_that_cannot_be_read_says_so_and_what_to_do()
     {
         using var log = new KernelLog(file + ".none");

@@ -111,6 +111,44 @@ public sealed class XidTests : IDisposable
     }
 
     [Fact]
+    public void While_the_kernels_log_cannot_be_read_the_drivers_report_counts_and_then_nothing_is_missed()
+    {
+        using var log = new FakeKernelLog("NVRM: Xid (PCI:0000:9b:00): 79, x");
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), log);
+        watch.LookAtLog(Now);
+        log.Problem = "it may not be read";
+        watch.LookAtLog(Now);
+        watch.TakeFromDriver(new Xid("0000:9b:00", 63, ""), Now);
+        var (events, checkpoint) = watch.Take();
+        Assert.Single(events);
+        log.Problem = null;
+        watch.LookAtLog(Now);
+        Assert.Contains("XID 79", Assert.Single(watch.Take().Events).Text, StringComparison.Ordinal);
+
+        using var restarted = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);
+        restarted.Restore(checkpoint);
+        Assert.Equal(63, restarted.Mark(Sample()).XidLast);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_cannot_be_read_makes_the_log_a_past_that_is_not_told()
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new FakeKernelLog("NVRM: Xid (PCI:0000:9b:00): 79, x"));
+        watch.Restore([0xFF, 0xFF]);
+        watch.LookAtLog(Now);
+        Assert.Empty(watch.Take().Events);
+    }
+
+    [Fact]
+    public void Repetitions_are_told_although_the_clock_was_set_back()
+    {
+        var watch = new XidWatch();
+        watch.Take(new Xid("0000:9b:00", 79, ""), Now, isOld: false);
+        watch.Take(new Xid("0000:9b:00", 79, ""), Now, isOld: false);
+        Assert.Single(watch.Due(Now.AddHours(-1)));
+    }
+
+    [Fact]
     public void A_row_that_cannot_be_replaced_is_told_once()
     {
         using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), null);

@@ -60,6 +60,25 @@ public sealed class CompressedLogTests : IDisposable
     }
 
     [Fact]
+    public void Archives_with_the_time_of_the_last_look_as_a_coarse_clock_gives_it_are_read()
+    {
+        log.WriteLines(3);
+        Restart();
+        Look();
+        var looked = File.GetLastWriteTimeUtc(log.Log);
+        foreach (var archive in new[] { "app.jsonl.2.gz", "app.jsonl.1.gz" })
+        {
+            log.WriteLines(2);
+            log.Rotate();
+            File.SetLastWriteTimeUtc(log.Compress("app.jsonl.1", archive), looked);
+        }
+
+        Restart();
+        Look();
+        Assert.Equal(Enumerable.Range(0, 7).Select(i => (long)i), read.Order());
+    }
+
+    [Fact]
     public void A_file_that_was_empty_when_it_was_last_looked_at_is_no_other_than_its_archive()
     {
         log.WriteLines(1);

@@ -106,6 +106,30 @@ public sealed class NvmlActorTests : SourceActorTest
     }
 
     [Fact]
+    public async Task What_the_driver_says_and_what_two_scans_find_are_events()
+    {
+        nvml.Running.Add(new NvmlProcess(7, 512 << 20));
+        nvml.Xids.Enqueue((1, 79));
+        var source = await StartAsync();
+        var told = new List<(int Second, string Kind)>();
+        for (var second = 1; second <= 12; second++)
+        {
+            nvml.Answers[1] = second == 12 ? NvmlReturn.GpuIsLost : NvmlReturn.Success;
+            await AdvanceAsync(source, TimeSpan.FromSeconds(1));
+            await SettledAsync(source);
+            source.Tell(CollectDue.Instance);
+            await HeardAsync(source);
+            await TakeAllAsync(source, report =>
+            {
+                told.AddRange(report.Events.Select(happened => (second, happened.Kind)));
+                return true;
+            });
+        }
+
+        Assert.Equal([(1, XidWatch.Kind), (11, ProcessWatch.DeadKind), (12, GpuWatch.LostKind)], told);
+    }
+
+    [Fact]
     public async Task A_stopped_source_closes_the_library()
     {
         var source = await StartAsync();

@@ -76,6 +76,17 @@ public sealed class EnvelopeTests
     }
 
     [Fact]
+    public void Of_lines_that_are_given_up_those_too_long_were_counted_before()
+    {
+        var lines = new LineAssembler(10);
+        lines.Take(new EnvelopeRecord { Text = "123456"u8, Stream = 1, IsPartial = true }, 0, out _);
+        lines.Take(new EnvelopeRecord { Text = "12345678901"u8, Stream = 2, IsPartial = true }, 20, out _);
+        Assert.Equal(0, lines.WaitingFrom);
+        Assert.Equal(1, lines.DropBefore(100));
+        Assert.Null(lines.WaitingFrom);
+    }
+
+    [Fact]
     public void However_streams_are_cut_and_mixed_each_line_comes_out_once() =>
         Gen.Select(Gen.Int[1, 2], Gen.String[Gen.Char["ab\\\"é"], 0, 12], Gen.Int[1, 5]).Array[0, 20].Sample(lines =>
         {
