@@ -76,7 +76,7 @@ public sealed class ReloadingTests : IDisposable
         Assert.Equal("", Restart(Base + OneProxy, Base + OneProxy));
         Assert.False(ConfigurationChange.Reloads(Load(Base + OneProxy).Settings!, Load(Base + moved).Settings!));
         var reloaded = Load(Base + OneProxy).Settings!.Agent!.Reloaded(Load(Base + moved + "[[agent.sources]]\nkind = \"nvidia_smi\"").Settings!.Agent!);
-        Assert.Equal([11434], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Port));
+        Assert.Equal(["127.0.0.1:11434"], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Address.ToString()));
         Assert.Equal(3, reloaded.Sources.Count);
     }
 
