@@ -66,17 +66,17 @@ public sealed class ReloadingTests : IDisposable
     [Fact]
     public void A_proxy_that_comes_changes_or_goes_holds_its_port_until_a_restart()
     {
-        const string proxy = "[[agent.sources]]\nkind = \"proxy\"\nlisten = \"127.0.0.1:11434\"\nendpoint = \"http://127.0.0.1:11435\"\n";
-        const string warning = "fleetvibe.toml:10:1: warning: sources of kind proxy changed: they hold their ports until a restart";
-        var moved = proxy.Replace(":11434", ":11436", StringComparison.Ordinal);
+        const string OneProxy = "[[agent.sources]]\nkind = \"proxy\"\nlisten = \"127.0.0.1:11434\"\nendpoint = \"http://127.0.0.1:11435\"\n";
+        const string Warning = "fleetvibe.toml:10:1: warning: sources of kind proxy changed: they hold their ports until a restart";
+        var moved = OneProxy.Replace(":11434", ":11436", StringComparison.Ordinal);
 
-        Assert.Equal(warning, Restart(Base, Base + proxy));
-        Assert.Equal(warning, Restart(Base + proxy, Base));
-        Assert.Equal(warning, Restart(Base + proxy, Base + moved));
-        Assert.Equal("", Restart(Base + proxy, Base + proxy));
-        Assert.False(ConfigurationChange.Reloads(Load(Base + proxy).Settings!, Load(Base + moved).Settings!));
-        var reloaded = Load(Base + proxy).Settings!.Agent!.Reloaded(Load(Base + moved + "[[agent.sources]]\nkind = \"nvidia_smi\"").Settings!.Agent!);
-        Assert.Equal([11434], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Address.Port));
+        Assert.Equal(Warning, Restart(Base, Base + OneProxy));
+        Assert.Equal(Warning, Restart(Base + OneProxy, Base));
+        Assert.Equal(Warning, Restart(Base + OneProxy, Base + moved));
+        Assert.Equal("", Restart(Base + OneProxy, Base + OneProxy));
+        Assert.False(ConfigurationChange.Reloads(Load(Base + OneProxy).Settings!, Load(Base + moved).Settings!));
+        var reloaded = Load(Base + OneProxy).Settings!.Agent!.Reloaded(Load(Base + moved + "[[agent.sources]]\nkind = \"nvidia_smi\"").Settings!.Agent!);
+        Assert.Equal(["127.0.0.1:11434"], reloaded.Sources.OfType<ProxySourceSettings>().Select(source => source.Listen.Address.ToString()));
         Assert.Equal(3, reloaded.Sources.Count);
     }
 

@@ -39,7 +39,8 @@ internal static class ConfigurationChange
 
     /// <summary>Whether anything differs that a reload brings into force.</summary>
     public static bool Reloads(FleetVibeSettings inForce, FleetVibeSettings other) =>
-        inForce.Agent is { } before && other.Agent is { } after && !SettingsEquality.Same(before, before.Reloaded(after));
+        // Proxies that stay come first in what is reloaded, wherever the file has them.
+        inForce.Agent is { } before && other.Agent is { } after && !SettingsEquality.Same(before.Reloaded(before), before.Reloaded(after));
 
     private static List<ProxySourceSettings> Proxies(LoadedConfiguration configuration) =>
         configuration.Settings?.Agent?.Sources.OfType<ProxySourceSettings>().ToList() ?? [];
