@@ -59,6 +59,30 @@ public sealed class ProcessWatchTests
     }
 
     [Fact]
+    public void A_number_that_was_a_dead_process_and_is_a_foreign_one_is_told_after_its_own_second_scan()
+    {
+        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        IReadOnlyList<GpuProcess> both = [Process(11, GiB), Process(99, GiB)];
+        watch.Scan([Gpu], both, Now);
+        table[99] = new ProcessFacts("/usr/bin/miner", "/user.slice/session-3.scope", 1);
+
+        Assert.Empty(watch.Scan([Gpu], both, Now.AddSeconds(10)));
+        Assert.Equal(ProcessWatch.ForeignKind, Assert.Single(watch.Scan([Gpu], both, Now.AddSeconds(20))).Kind);
+    }
+
+    [Fact]
+    public void A_foreign_process_with_little_memory_counts_and_is_no_event()
+    {
+        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        for (var scan = 0; scan < 3; scan++)
+        {
+            Assert.Empty(watch.Scan([Gpu], [Process(11, GiB), Process(20, 10 << 20)], Now.AddSeconds(scan)));
+        }
+
+        Assert.Equal((1L, 10L << 20), Marked(watch, 2));
+    }
+
+    [Fact]
     public void A_dead_process_counts_only_when_a_second_scan_finds_it_dead_and_is_told_once()
     {
         var watch = new ProcessWatch(new OwnProcesses([]), table);

@@ -2,6 +2,7 @@ using System.Text;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Proxy;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Time.Testing;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -57,6 +58,18 @@ public class ExchangeTests
         _context.RequestAborted = new CancellationToken(isAborted);
 
         Assert.Equal(outcome, Assert.Single(End(error).Requests).Outcome);
+    }
+
+    [Fact]
+    public void A_fault_of_the_measuring_is_counted_and_does_not_reach_the_request()
+    {
+        // It has no answer that could be looked at.
+        var exchange = Exchange.Begin(TestProxy.Settings, _queue, _time, new DefaultHttpContext(new FeatureCollection()))!;
+        exchange.OnAnswer("a"u8, exchange.Now());
+        exchange.OnAnswer("b"u8, exchange.Now());
+        exchange.End(ForwarderError.None);
+
+        Assert.Equal(1, _queue.Take(10, withStatus: true).Unmeasured[Unmeasured.Faulted]);
     }
 
     [Fact]
