@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 
 namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
@@ -96,7 +97,7 @@ public sealed class XidTests : IDisposable
     public void A_log_that_cannot_be_read_says_so_and_what_to_do()
     {
         using var log = new KernelLog(file + ".none");
-        Assert.Equal($"{file}.none is not there, so XIDs are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
+        Assert.Equal($"{file}.none is not there, so Xid errors and kills for want of memory are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
     }
 
     [Fact]
@@ -133,6 +134,18 @@ public sealed class XidTests : IDisposable
         Assert.NotNull(checkpoint);
         watch.LookAtLog(Now);
         Assert.Equal(2, watch.Take().Events.Count);
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public void A_kill_for_want_of_memory_is_told_unless_another_source_tells_it(bool tells, int events)
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new Past("Out of memory: Killed process 7 (python3)"), tells);
+        watch.LookAtLog(Now);
+        Assert.Empty(watch.Take().Events);
+        watch.LookAtLog(Now);
+        Assert.Equal(events, watch.Take().Events.Count(told => told.Kind == "oom_kill"));
     }
 
     [Fact]
