@@ -26,7 +26,7 @@ internal sealed partial class AgentActor
             return;
         }
 
-        if (_sources.Count == 0)
+        if (_accumulator is null || _tearingDown)
         {
             _round.Ask();
         }
@@ -39,6 +39,13 @@ internal sealed partial class AgentActor
     private void BeginRound()
     {
         _round.Begin(_sources.Keys);
+        if (!_round.IsOpen)
+        {
+            // All sources may have been taken out; those that come are asked by the next prompt.
+            OnRoundEnded();
+            return;
+        }
+
         Timers.StartSingleTimer(nameof(RoundOverdue), RoundOverdue.Instance, _stopper is null ? RoundWithin : LastRoundWithin);
         foreach (var key in _round.Missing.Where(_started.Contains))
         {

@@ -21,6 +21,7 @@ public static class AgentServices
           coordinated-shutdown.run-by-clr-shutdown-hook = off
           coordinated-shutdown.exit-clr = off
           scheduler.tick-duration = 50ms
+          log-dead-letters-during-shutdown = off
         }
         """;
 

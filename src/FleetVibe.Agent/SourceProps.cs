@@ -4,6 +4,7 @@ using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Exec;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.Nvml;
 using FleetVibe.Agent.Sources.Push;
@@ -25,6 +26,7 @@ internal static class SourceProps
             gpus, accumulator, time, nvml, NativeNvml.Load, () => GpuWatch.Create(gpus), () => NvidiaSmiSource.CreateProps(gpus, accumulator, time)),
         NvidiaSmiSourceSettings gpus => NvidiaSmiSource.CreateProps(gpus, accumulator, time),
         GpuToolSourceSettings gpus => GpuToolActor.CreateProps(gpus, () => GpuTools.Create(gpus), accumulator, time, new ToolProcess(time)),
+        KernelSourceSettings kernel => KernelActor.CreateProps(kernel, () => new KernelLog(kernel.KernelLog), accumulator, time),
         ExecSourceSettings command => ExecSource.CreateProps(command, accumulator, time),
         PushSourceSettings push => PushSourceActor.CreateProps(push, accumulator, time),
         _ => throw new NotSupportedException($"no source of kind {settings.Kind}"),

@@ -24,6 +24,7 @@ public class ExecdTests
         new("where nobody reads it ends in time all the same, and the next start prints the rest", StuckReaderAsync, HasAllRequests),
         new("a reader that is gone ends it, and what it did not get is printed after the restart", ReaderGoneAsync, HasAllRequests),
         new("a wrong configuration ends it with 2, names the place and prints nothing", WrongConfigurationAsync, IsRefused),
+        new("a file that changes is taken over, and one with a mistake changes nothing and is told", ChangedFileAsync, HasTakenItOver),
         new("a folder that another one still holds is waited for, so that stop_on_error can be used", HeldFolderAsync, HasAllRequests),
     ];
 
@@ -177,6 +178,23 @@ public class ExecdTests
         await scene.Telegraf.EndedAsync(ExecdScene.Limit);
     }
 
+    private static async Task ChangedFileAsync(ExecdScene scene)
+    {
+        scene.Start(scene.Block);
+        await GatherUntilAsync(scene, 1);
+        scene.Configure($"{scene.Block}\n[[agent.sources]]\nkind = \"json_lgo\"");
+        await scene.Until(() => HasLine(scene, "E! ", "execd.toml:8:8: kind = \"json_lgo\" is no kind of source"));
+        await GatherUntilAsync(scene, scene.Scrapes + 1);
+        scene.Log(3, secondsAgo: 60);
+        scene.Configure($"[node]\nname = \"another\"\n{scene.LogSource}");
+        await scene.Until(() => scene.Requests == 3);
+        await scene.Until(() => HasLine(scene, "I! ", "sources changed: added json_log:requests.jsonl; removed vibethinker:"));
+        var scrapes = scene.Scrapes;
+        scene.Telegraf.Gather();
+        await scene.Telegraf.StopAsync();
+        Assert.Equal(scrapes, scene.Scrapes);
+    }
+
     private static async Task HeldFolderAsync(ExecdScene scene)
     {
         scene.Log(3, secondsAgo: 60);
@@ -239,6 +257,18 @@ public class ExecdTests
         Assert.Contains(scene.Telegraf.ErrorLines, line => line.StartsWith("E! ", StringComparison.Ordinal) && line.Contains("execd.toml:8:3: unknown key \"endpint\" in [inputs.vibe_thinker]: did you mean \"endpoint\"?", StringComparison.Ordinal));
         Assert.Contains(scene.Telegraf.ErrorLines, line => line.Contains("alias", StringComparison.Ordinal) && line.Contains("[[inputs.execd]]", StringComparison.Ordinal));
     }
+
+    private static void HasTakenItOver(ExecdScene scene)
+    {
+        HasAllRequests(scene);
+        Assert.True(HasLine(scene, "W! ", "execd.toml:2:8: name of [node] changed"), scene.Telegraf.Story);
+        Assert.True(HasLine(scene, "I! ", "configuration read again (it changed): its changes are in force; 1 change needs a restart"), scene.Telegraf.Story);
+        Assert.Contains(scene.Telegraf.Points, point => point.Tags.Any(tag => tag is { Key: "kind", Value: "config_refused" }));
+        Assert.DoesNotContain(scene.Telegraf.ErrorLines, line => line.Contains("dead letters", StringComparison.Ordinal));
+    }
+
+    private static bool HasLine(ExecdScene scene, string level, string text) =>
+        scene.Telegraf.ErrorLines.Any(line => line.StartsWith(level, StringComparison.Ordinal) && line.Contains(text, StringComparison.Ordinal));
 
     private static void IsOneOfOurs(ParsedPoint point)
     {

@@ -3,6 +3,7 @@ using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog;
 using FleetVibe.Agent.Sources.JsonLog.Formats;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Agent.Sources.NvidiaSmi;
 using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Sources.Reading;

@@ -80,6 +80,9 @@ internal sealed class PointPrinterActor : UntypedActor, IWithTimers
                 _log.Warning("nobody reads the points any more ({0}): what is not printed stays in the spool", gone.Cause.Message);
                 GoOn();
                 break;
+            case ChangeSettings:
+                // Of what may change while it runs nothing concerns a printer.
+                break;
             case PrintRest:
                 _stopper = Sender;
                 _more = true;

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Protocol.Transport;
 
 namespace FleetVibe.Agent.Sources;
@@ -155,16 +156,16 @@ public abstract record GpuSourceSettings : SourceSettings, IGpuSource
 /// <summary>NVIDIA's GPUs.</summary>
 public abstract record NvidiaSourceSettings : GpuSourceSettings
 {
-    /// <summary>The kernel's own.</summary>
-    public const string DefaultKernelLog = "/dev/kmsg";
-
     protected NvidiaSourceSettings() => Command = "nvidia-smi";
 
     /// <summary>Which processes are the engine's: parts of commands, <c>cgroup:TEXT</c>, <c>pid:N</c>; empty means the known engines.</summary>
     public IReadOnlyList<string> OwnProcesses { get; init; } = [];
 
-    /// <summary>Where XIDs are read; empty means nowhere.</summary>
-    public string KernelLog { get; init; } = DefaultKernelLog;
+    /// <summary>Where XIDs and kills for want of memory are read; empty means nowhere.</summary>
+    public string KernelLog { get; init; } = KernelSourceSettings.DefaultKernelLog;
+
+    /// <summary>Whether such kills are told by this source: of several that read the kernel's log one does.</summary>
+    public bool TellsOomKills { get; init; } = true;
 }
 
 /// <summary>nvidia-smi as one long-running CSV query.</summary>

@@ -1,5 +1,6 @@
 using FleetVibe.Configuration;
 using FleetVibe.Configuration.Reloading;
+using Microsoft.Extensions.Logging;
 
 namespace FleetVibe.Composition;
 
@@ -14,25 +15,25 @@ internal interface IReloadable
 }
 
 /// <summary>
-/// Reads the configuration again at SIGHUP and when the file holds something else. One with an error changes nothing; of
+/// Reads the configuration again when the file holds something else, and at SIGHUP where that asks for it. One with an error changes nothing; of
 /// one that is good the old value stays where a restart is needed, and each such key is named.
 /// </summary>
 internal sealed class Reloader(
-    string file, LoadedConfiguration first, Func<LoadedConfiguration> load, IReloadable roles, TextWriter output, TextWriter error)
+    string file, LoadedConfiguration first, Func<LoadedConfiguration> load, IReloadable roles, IOperatorLines lines)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
 
     private readonly SettledContent _content = new(file);
     private LoadedConfiguration _inForce = first;
 
-    public async Task RunAsync(ReloadSignal signal, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="signal">Null where SIGHUP asks for something else.</param>
+    public async Task RunAsync(ReloadSignal? signal, TimeProvider time, CancellationToken cancellationToken)
     {
         try
         {
             while (true)
             {
-                var asked = await signal.WaitAsync(LookEvery, time, cancellationToken);
-                if (asked)
+                if (await IsAskedAsync(signal, time, cancellationToken))
                 {
                     _content.Taken();
                     Reload("SIGHUP");
@@ -47,6 +48,17 @@ internal sealed class Reloader(
         {
             // The process stops.
         }
+    }
+
+    private static async Task<bool> IsAskedAsync(ReloadSignal? signal, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (signal is not null)
+        {
+            return await signal.WaitAsync(LookEvery, time, cancellationToken);
+        }
+
+        await Task.Delay(LookEvery, time, cancellationToken);
+        return false;
     }
 
     internal void Reload(string why)
@@ -66,7 +78,7 @@ internal sealed class Reloader(
     {
         foreach (var finding in loaded.Findings)
         {
-            error.WriteLine(finding);
+            lines.Say(finding);
         }
 
         if (loaded.Settings is not { } settings)
@@ -78,7 +90,7 @@ internal sealed class Reloader(
         var restart = ConfigurationChange.NeedingRestart(_inForce, loaded);
         foreach (var finding in restart)
         {
-            error.WriteLine(finding);
+            lines.Say(finding);
         }
 
         // What needs a restart is compared with what the roles run on, however often the file is read.
@@ -92,13 +104,14 @@ internal sealed class Reloader(
             roles.Change(_inForce.Settings);
         }
 
-        output.WriteLine($"configuration read again ({why}): {(changes ? "its changes are in force" : "nothing changed that can be brought into force")}"
+        var outcome = changes ? "its changes are in force" : "nothing changed that can be brought into force";
+        lines.Say(LogLevel.Information, $"configuration read again ({why}): {outcome}"
             + (restart.Count == 0 ? "" : $"; {restart.Count} {(restart.Count == 1 ? "change needs" : "changes need")} a restart"));
     }
 
     private void Refuse(string why, string problem)
     {
-        error.WriteLine($"configuration refused ({why}): the one before stays in force; correct {file}, it is read again then: {problem}");
+        lines.Say(LogLevel.Error, $"configuration refused ({why}): the one before stays in force; correct {file}, it is read again then: {problem}");
         roles.ReportRefused($"the configuration was refused, the one before stays in force: {problem}");
     }
 }

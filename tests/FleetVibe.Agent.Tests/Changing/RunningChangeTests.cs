@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using Akka.Actor;
+using Akka.Event;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Discovery;
+using FleetVibe.Agent.Printing;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -223,6 +225,47 @@ public sealed partial class RunningChangeTests : TestKit, IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_agent_that_prints_collects_what_came_from_the_next_prompt_on_and_leaves_no_message_unread()
+    {
+        var unread = Unread();
+        var printing = With(Gpus) with { Outlet = new Reader() };
+        var agent = Agent(printing);
+        await StartedAsync(Gpus);
+        agent.Tell(new ChangeSettings(printing with { Sources = [] }));
+        await AwaitConditionAsync(async () => (await DescribedAsync(Gpus)).Sources.Count == 0, Patience, TimeSpan.FromMilliseconds(5));
+        agent.Tell(AgentActor.Collect.Instance);
+
+        agent.Tell(new ChangeSettings(printing with { Sources = [Vllm] }));
+        await StartedAsync(Vllm);
+        agent.Tell(AgentActor.Collect.Instance);
+        await SaidAsync<CollectDue>(Vllm);
+        Report(Vllm, new SourceReport(Vllm.Key) { Status = Ok(1) });
+        await agent.Ask<AgentActor.AgentStopped>(AgentActor.StopAgent.Instance, Patience);
+
+        Assert.False(unread.HasMessages);
+    }
+
+    [Fact]
+    public async Task What_is_said_to_a_source_that_has_stopped_is_no_fault()
+    {
+        var (unread, suppressed) = (Unread(), CreateTestProbe());
+        Sys.EventStream.Subscribe(suppressed.Ref, typeof(SuppressedDeadLetter));
+        Agent(With(RequestLog));
+        await StartedAsync(RequestLog);
+        var stopped = Sys.ActorOf(Props.Empty);
+        await WatchAsync(stopped);
+        Sys.Stop(stopped);
+        await ExpectTerminatedAsync(stopped, Patience);
+
+        _accumulators[RequestLog.Key].Tell(Lines(1, Request(1)), stopped);
+        _accumulators[RequestLog.Key].Tell(new SourceReady(RequestLog.Key), stopped);
+
+        await suppressed.FishForMessageAsync(message => message is SuppressedDeadLetter { Message: ReportFolded }, Patience);
+        await suppressed.FishForMessageAsync(message => message is SuppressedDeadLetter { Message: StartSource }, Patience);
+        Assert.False(unread.HasMessages);
+    }
+
+    [Fact]
     public async Task A_change_that_a_failure_cut_short_is_in_force_when_all_begins_again()
     {
         var agent = Agent(With(RequestLog, Gpus));
@@ -242,6 +285,22 @@ public sealed partial class RunningChangeTests : TestKit, IAsyncLifetime
             TimeSpan.FromMilliseconds(5));
 
         Assert.Equal(first, _accumulators[RequestLog.Key]);
+    }
+
+    private TestProbe Unread()
+    {
+        var unread = CreateTestProbe();
+        Sys.EventStream.Subscribe(unread.Ref, typeof(DeadLetter));
+        Sys.EventStream.Subscribe(unread.Ref, typeof(UnhandledMessage));
+        return unread;
+    }
+
+    private async Task<Protocol.V1.Heartbeat> DescribedAsync(SourceSettings source) =>
+        (await _accumulators[source.Key].Ask<AgentDescription>(new DescribeAgent(), Patience)).Body;
+
+    private sealed class Reader : IPointOutlet
+    {
+        public Task WriteAsync(ReadOnlyMemory<byte> lines) => Task.CompletedTask;
     }
 
     private sealed record Stopped : INoSerializationVerificationNeeded;

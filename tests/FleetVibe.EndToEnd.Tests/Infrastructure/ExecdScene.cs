@@ -93,10 +93,14 @@ internal sealed class ExecdScene : IAsyncDisposable
     /// <param name="config">Null is the log and the model server.</param>
     public void Start(string? config = null, bool reads = true, bool stopOnError = false)
     {
-        var file = _folder.Write("execd.toml", config ?? $"{LogSource}\n{Block}");
+        var file = Configure(config ?? $"{LogSource}\n{Block}");
         var environment = new Dictionary<string, string> { ["FLEETVIBE__node__data_dir"] = Path.Combine(_folder.Path, "data") };
         _started.Add(new TelegrafExecd(environment, RestartDelay, stopOnError, reads, "execd", "--config", file));
     }
+
+    /// <summary>Writes the configuration; what runs is not told.</summary>
+    /// <returns>The file.</returns>
+    public string Configure(string config) => _folder.Write("execd.toml", config);
 
     public void HoldAnswers() => _mayAnswer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 

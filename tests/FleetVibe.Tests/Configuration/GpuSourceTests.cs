@@ -37,6 +37,24 @@ public class GpuSourceTests
     }
 
     [Theory]
+    [InlineData("nvidia_smi,nvml", "True,False")]
+    [InlineData("nvidia_smi off,nvml", "False,True")]
+    [InlineData("nvidia_smi,kernel,nvml", "False,kernel,False")]
+    [InlineData("rocm_smi,kernel", "rocm_smi,kernel")]
+    public void Of_the_sources_that_read_the_kernels_log_one_tells_its_kills(string kinds, string tellers)
+    {
+        var text = string.Concat(kinds.Split(',').Select(kind => kind.Split(' ')).Select(words =>
+            $"[[agent.sources]]\nkind = \"{words[0]}\"\n{(words.Length > 1 ? "kernel_log = \"off\"\n" : "")}"));
+
+        Assert.Equal(tellers, string.Join(',', Loading.Settings(Samples.Agent(text)).Agent!.Sources.Select(source => source is NvidiaSourceSettings nvidia ? $"{nvidia.TellsOomKills}" : source.Kind)));
+    }
+
+    [Fact]
+    public void A_kernel_source_without_a_log_has_nothing_to_read() => Assert.Equal(
+        "fleetvibe.toml:5:14: error: kernel_log = \"off\" leaves this source nothing to read: take the source out",
+        Loading.Text(Loading.Load(Samples.Agent("[[agent.sources]]\nkind = \"kernel\"\nkernel_log = \"off\"\n")), errorsOnly: true));
+
+    [Theory]
     [InlineData("own_processes = [\"pid:x\"]", "fleetvibe.toml:5:1: error: own_processes holds \"pid:x\", which has no process number behind pid:: write pid:1234")]
     [InlineData("own_processes = [\"cgroup:\"]", "fleetvibe.toml:5:1: error: own_processes holds \"cgroup:\", which matches everything: write a part of the command, cgroup:NAME or pid:NUMBER")]
     [InlineData("kernel_log = \"\"", "fleetvibe.toml:5:14: error: kernel_log = \"\" is empty: write a path, or \"off\"")]

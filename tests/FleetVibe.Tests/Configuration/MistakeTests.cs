@@ -25,7 +25,7 @@ public class MistakeTests
             """
             fleetvibe.toml:2:1: error: unknown key "intervall" in [agent]: did you mean "interval"?
             fleetvibe.toml:3:9: error: grace = true is a boolean, not a duration such as "3s"
-            fleetvibe.toml:5:8: error: kind = "vlm" is no kind of source that is known: did you mean "vllm"? valid are json_log, proxy, vllm, sglang, lmdeploy, trtllm, tgi, tei, llamacpp, triton, litellm, nim, mindie, localai, starlette_exporter, fastapi_instrumentator, prometheus, auto, vibethinker, nvidia_smi, nvml, dcgm, rocm_smi, amd_smi, xpu_smi, intel_gpu_top, tegrastats, exec, push
+            fleetvibe.toml:5:8: error: kind = "vlm" is no kind of source that is known: did you mean "vllm"? valid are json_log, proxy, vllm, sglang, lmdeploy, trtllm, tgi, tei, llamacpp, triton, litellm, nim, mindie, localai, starlette_exporter, fastapi_instrumentator, prometheus, auto, vibethinker, nvidia_smi, nvml, dcgm, rocm_smi, amd_smi, xpu_smi, intel_gpu_top, tegrastats, kernel, exec, push
             fleetvibe.toml:7:12: error: lateness = "1 minute" is not a duration: write a number with ms, s, m, h or d, such as "250ms", "10s", "72h"; a bare number is seconds
             fleetvibe.toml:9:10: error: listen = "7073" is no address to listen on: write ":7071" for every address of this machine, or one of its IP addresses with a port such as "127.0.0.1:7071"
             """,

@@ -136,7 +136,7 @@ public sealed class ReloadingTests : IDisposable
         using var error = new StringWriter();
         var roles = new Recorded();
         var next = Load(Base);
-        var reloader = new Reloader(file, Load(Base), () => next, roles, output, error);
+        var reloader = new Reloader(file, Load(Base), () => next, roles, new PlainLines(output, error));
 
         reloader.Reload("SIGHUP");
         Assert.Equal("configuration read again (SIGHUP): nothing changed that can be brought into force\n", output.ToString());
@@ -155,6 +155,31 @@ public sealed class ReloadingTests : IDisposable
         Assert.EndsWith(
             "(it changed): its changes are in force; 1 change needs a restart\nconfiguration read again (SIGHUP): nothing changed that can be brought into force; 1 change needs a restart\n",
             output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Under_Telegraf_each_line_of_a_reload_has_its_level_and_the_place_of_a_mistake()
+    {
+        using var error = new StringWriter();
+        var roles = new Recorded();
+        LoadedConfiguration Execd(string text) => ConfigurationLoader.Load(
+            text, "execd.toml", new LoadingOptions { Purpose = ConfigurationPurpose.Execd, CheckFiles = false, MachineName = "a", Environment = new Dictionary<string, string>() });
+        var sources = "[node]\nname = \"gpu-1\"\n[[agent.sources]]\nkind = \"json_log\"\npath = \"/a.jsonl\"\n";
+        var next = Execd(sources + "[[agent.sources]]\nkind = \"vlm\"");
+        var reloader = new Reloader("execd.toml", Execd(sources), () => next, roles, new TelegrafLines(error));
+
+        reloader.Reload("it changed");
+        Assert.Empty(roles.Changed);
+        next = Execd(sources.Replace("gpu-1", "gpu-2", StringComparison.Ordinal) + "[[agent.sources]]\nkind = \"nvidia_smi\"");
+        reloader.Reload("it changed");
+
+        Assert.Equal(2, Assert.Single(roles.Changed).Agent!.Sources.Count);
+        var lines = error.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(4, lines.Length);
+        Assert.StartsWith("E! execd.toml:7:8: kind = \"vlm\" is no kind of source", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("E! configuration refused (it changed): the one before stays in force; correct execd.toml", lines[1], StringComparison.Ordinal);
+        Assert.Equal("W! execd.toml:2:8: name of [node] changed (in force: \"gpu-1\"): it needs a restart, until then the old value stays", lines[2]);
+        Assert.Equal("I! configuration read again (it changed): its changes are in force; 1 change needs a restart", lines[3]);
     }
 
     private sealed class Recorded : IReloadable

@@ -8,7 +8,7 @@ namespace FleetVibe.Agent.Sources.Gpus;
 /// What is known about GPUs beside their samples: processes that are not the engine's, and XIDs. It marks samples with it
 /// and keeps the place in the kernel log as a checkpoint. Not thread safe.
 /// </summary>
-internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog? log) : IDisposable
+internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog? log, bool tellsOomKills = true) : IDisposable
 {
     internal const string LostKind = "gpu_lost";
     internal const string MemoryKind = "gpu_memory";
@@ -30,7 +30,7 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
     internal string? LogProblem { get; private set; }
 
     internal static GpuWatch Create(NvidiaSourceSettings settings) =>
-        new(new OwnProcesses(settings.OwnProcesses), new ProcessTable(), settings.KernelLog.Length > 0 ? new KernelLog(settings.KernelLog) : null);
+        new(new OwnProcesses(settings.OwnProcesses), new ProcessTable(), settings.KernelLog.Length > 0 ? new KernelLog(settings.KernelLog) : null, settings.TellsOomKills);
 
     public void Dispose() => log?.Dispose();
 
@@ -71,11 +71,11 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
                 {
                     Take(xid, record.At, isOld: position is null);
                 }
+            }
 
-                if (position is not null && OomKill.In(record.Text) is { } oom)
-                {
-                    events.Add(oom.ToEvent(record.At));
-                }
+            if (position is not null && tellsOomKills)
+            {
+                events.AddRange(OomKill.EventsOf(read.Records));
             }
 
             if (read.Position is { } next && next != position)

@@ -36,6 +36,9 @@ internal readonly partial record struct OomKill(int Process, string Command, lon
             : null;
     }
 
+    public static IReadOnlyList<SourceEvent> EventsOf(IEnumerable<KernelRecord> records) =>
+        [.. records.Select(record => In(record.Text)?.ToEvent(record.At)).OfType<SourceEvent>()];
+
     public SourceEvent ToEvent(DateTimeOffset at)
     {
         var held = ResidentBytes is { } bytes ? string.Create(CultureInfo.InvariantCulture, $", which held {bytes / 1073741824.0:0.0} GiB") : "";

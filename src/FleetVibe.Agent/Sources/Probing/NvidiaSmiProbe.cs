@@ -1,6 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 
 namespace FleetVibe.Agent.Sources.Probing;
 

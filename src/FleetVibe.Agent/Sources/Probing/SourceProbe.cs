@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources.Dcgm;
 using FleetVibe.Agent.Sources.Exec;
 using FleetVibe.Agent.Sources.Http;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Agent.Sources.Proxy;
 using FleetVibe.Agent.Sources.Push;
@@ -47,10 +48,20 @@ public static class SourceProbe
             JsonLogSourceSettings log => Task.FromResult(JsonLogProbe.Probe(log, time)),
             NvidiaSmiSourceSettings tool => NvidiaSmiProbe.ProbeAsync(tool, time, cancellation),
             GpuToolSourceSettings tool => GpuToolProbe.ProbeAsync(tool, time, new Gpus.ToolProcess(time), cancellation),
+            KernelSourceSettings kernel => Task.FromResult(ProbeKernel(kernel)),
             ExecSourceSettings command => ExecProbe.ProbeAsync(command, time, cancellation),
             PushSourceSettings push => PushProbe.ProbeAsync(push, cancellation),
             _ => Task.FromResult(SourceProbeResult.Failed(ErrorClass.WrongContent, $"a source of kind {settings.Kind} cannot be probed")),
         };
+
+    private static SourceProbeResult ProbeKernel(KernelSourceSettings settings)
+    {
+        using var log = new KernelLog(settings.KernelLog);
+        var read = log.Read(null, DateTimeOffset.UnixEpoch);
+        return read.Problem is { } problem
+            ? SourceProbeResult.Failed(read.Error ?? ErrorClass.WrongContent, problem)
+            : new SourceProbeResult(true, null, $"{settings.KernelLog} can be read");
+    }
 
     private static async Task<SourceProbeResult> ProbeSummaryAsync(
         VibeThinkerSourceSettings settings, TimeProvider time, SourceClientFactory createClient, CancellationToken cancellation)

@@ -1,5 +1,6 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Configuration.Values;
 
 namespace FleetVibe.Configuration.Binding;
@@ -27,5 +28,24 @@ internal static class GpuSourceBinder
         }
 
         return (T)(Tool(source, section) with { OwnProcesses = own, KernelLog = section.Find<string>("kernel_log")! });
+    }
+
+    public static KernelSourceSettings Kernel(KernelSourceSettings source, SectionValues section, Findings findings)
+    {
+        var log = section.Find<string>("kernel_log")!;
+        if (log.Length == 0)
+        {
+            findings.Error(section.OriginOf("kernel_log"), "kernel_log = \"off\" leaves this source nothing to read: take the source out");
+        }
+
+        return source with { KernelLog = log };
+    }
+
+    /// <summary>A kill for want of memory is told by one source: the kernel's, else the first of NVIDIA's that reads the log.</summary>
+    public static IReadOnlyList<SourceSettings> TellOomKillsOnce(IReadOnlyList<SourceSettings> sources)
+    {
+        var teller = sources.FirstOrDefault(source => source is KernelSourceSettings)
+            ?? sources.FirstOrDefault(source => source is NvidiaSourceSettings { KernelLog.Length: > 0 });
+        return [.. sources.Select(source => source is NvidiaSourceSettings nvidia ? nvidia with { TellsOomKills = ReferenceEquals(nvidia, teller) } : source)];
     }
 }

@@ -1,6 +1,7 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 using FleetVibe.Agent.Sources.Push;
 using FleetVibe.Configuration.Schema;
 using FleetVibe.Configuration.Values;
@@ -56,7 +57,7 @@ internal static class SourceBinder
 
         RequireDistinct(bound, reader.Findings);
         ProxyBinder.RequireDistinct(bound, reader.Findings);
-        return [.. bound.Select(b => b.Source)];
+        return GpuSourceBinder.TellOomKillsOnce([.. bound.Select(b => b.Source)]);
     }
 
     private static SourceSettings? Bind(SectionValues section, string kind, SectionValues fields, Findings findings) => kind switch
@@ -68,6 +69,7 @@ internal static class SourceBinder
         SourceSchema.NvidiaSmi => GpuSourceBinder.Nvidia(Named(new NvidiaSmiSourceSettings(), section), section, findings),
         SourceSchema.Nvml => GpuSourceBinder.Nvidia(Named(new NvmlSourceSettings { Library = section.Find<string>("library")! }, section), section, findings),
         _ when GpuTools.Kinds.Contains(kind) => GpuSourceBinder.Tool(Named(new GpuToolSourceSettings(kind), section), section),
+        KernelSourceSettings.KindName => GpuSourceBinder.Kernel(Named(new KernelSourceSettings(), section), section, findings),
         CollectorSchema.Exec => CollectorBinder.Exec(section, findings) is { } command ? Named(command, section) : null,
         CollectorSchema.Push => CollectorBinder.Push(section, findings) is { } push ? Named(push, section) : null,
         _ => throw new ArgumentException($"the schema knows a kind that nothing binds: {kind}", nameof(kind)),

@@ -2,6 +2,7 @@ using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Engines;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.JsonLog.Formats;
+using FleetVibe.Agent.Sources.Kernel;
 
 namespace FleetVibe.Configuration.Schema;
 
@@ -19,7 +20,7 @@ internal static class SourceSchema
     /// <summary>Engines, services and gateways with a Prometheus page; the last two are the open ones.</summary>
     public static IReadOnlyList<string> Engines { get; } = [.. EngineKinds.All.Select(e => e.Kind), EngineSourceSettings.Generic, EngineSourceSettings.Auto];
 
-    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Proxy, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds, .. CollectorSchema.Kinds];
+    public static IReadOnlyList<string> Kinds { get; } = [JsonLog, Proxy, .. Engines, VibeThinker, NvidiaSmi, Nvml, Dcgm, .. GpuTools.Kinds, KernelSourceSettings.KindName, .. CollectorSchema.Kinds];
 
     private static readonly string[] OfModels = [JsonLog, Proxy, .. Engines, VibeThinker, .. CollectorSchema.Kinds];
     private static readonly string[] Http = [.. Engines, VibeThinker, Dcgm, Proxy];
@@ -38,7 +39,7 @@ internal static class SourceSchema
         Reloads = true,
         Keys =
         [
-            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's; exec runs a command of your own, push takes collectors of your own on a socket.") { Required = true },
+            new KeySpec("kind", new ChoiceType("kind of source", Kinds, Vllm), $"What the source is. The engines: {string.Join(", ", EngineKinds.All.Select(e => $"{e.Kind} ({e.Product})"))}. auto finds out which engine answers, prometheus reads the families that you name. nvml reads NVIDIA's GPUs in this process, and runs nvidia-smi where the driver's library is missing; rocm_smi and amd_smi are AMD's, xpu_smi and intel_gpu_top Intel's, tegrastats Jetson's; kernel tells which processes the kernel killed for want of memory, which nvml and nvidia_smi tell too; exec runs a command of your own, push takes collectors of your own on a socket.") { Required = true },
             .. Shared,
             .. OverHttp,
             new KeySpec("listen", new ListenType("\"127.0.0.1:11435\""), "Where clients connect in place of the engine: on loopback, or with cert_file and accept_token_file.") { OnlyFor = OfProxies, Required = true },
@@ -81,7 +82,7 @@ internal static class SourceSchema
                 OnlyFor = Nvidia,
                 DefaultNote = "the known engines by their commands; where none of them is there, nothing is called foreign",
             },
-            new KeySpec("kernel_log", new PathOrOffType("/var/log/kern.log"), "Where the driver's Xid errors are read: the kernel's own log, or a file of the syslog daemon; off reads none.") { OnlyFor = Nvidia, Default = NvidiaSourceSettings.DefaultKernelLog },
+            new KeySpec("kernel_log", new PathOrOffType("/var/log/kern.log"), "Where kills for want of memory and, by nvml and nvidia_smi, the driver's Xid errors are read: the kernel's own log, which needs CAP_SYSLOG, or a file of the syslog daemon; off reads none. Each is a vibe_event, of kind oom_kill and xid. Of several sources that read it one tells the kills: kernel, else the first.") { OnlyFor = [.. Nvidia, KernelSourceSettings.KindName], Default = KernelSourceSettings.DefaultKernelLog },
             .. CollectorSchema.Keys,
         ],
         Sections = [Fields],

@@ -29,7 +29,7 @@ internal static class RunCommand
         await output.WriteLineAsync($"fleetvibe {Version} on {settings.Node}: {string.Join(", ", settings.Roles)}");
         await using var stack = new RoleStack(error);
         var process = new NodeProcess(settings, new RoleHosts(new LogRules(LogLevel.Information, LogLevel.Warning, () => stack.IsStopping)), stack, output);
-        var reloader = new Reloader(file, loaded, () => ConfigurationLoader.LoadFile(file, LoadingOptions.OfThisProcess()), process, output, error);
+        var reloader = new Reloader(file, loaded, () => ConfigurationLoader.LoadFile(file, LoadingOptions.OfThisProcess()), process, new PlainLines(output, error));
         try
         {
             await process.StartAsync(signals.Token);

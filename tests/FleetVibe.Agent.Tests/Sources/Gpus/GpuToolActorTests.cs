@@ -2,6 +2,7 @@ using Akka.Actor;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
 using FleetVibe.Agent.Sources.NvidiaSmi;
+using FleetVibe.Agent.Tests.Sources.Kernel;
 using static FleetVibe.Agent.Sources.SourceMessages;
 
 namespace FleetVibe.Agent.Tests.Sources.Gpus;

@@ -1,5 +1,7 @@
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
+using FleetVibe.Agent.Tests.Sources.Kernel;
 
 namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
@@ -96,6 +98,18 @@ public sealed class XidTests : IDisposable
         Assert.NotNull(checkpoint);
         watch.LookAtLog(Now);
         Assert.Equal(2, watch.Take().Events.Count);
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public void A_kill_for_want_of_memory_is_told_unless_another_source_tells_it(bool tells, int events)
+    {
+        using var watch = new GpuWatch(new OwnProcesses([]), new FakeTable(), new FakeKernelLog("Out of memory: Killed process 7 (python3)"), tells);
+        watch.LookAtLog(Now);
+        Assert.Empty(watch.Take().Events);
+        watch.LookAtLog(Now);
+        Assert.Equal(events, watch.Take().Events.Count(told => told.Kind == "oom_kill"));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
-using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 
-namespace FleetVibe.Agent.Tests.Sources.Gpus;
+namespace FleetVibe.Agent.Tests.Sources.Kernel;
 
 /// <summary>Has the same records at every look.</summary>
 internal sealed class FakeKernelLog(params string[] lines) : IKernelLog

@@ -1,6 +1,6 @@
-using FleetVibe.Agent.Sources.Gpus;
+using FleetVibe.Agent.Sources.Kernel;
 
-namespace FleetVibe.Agent.Tests.Sources.Gpus;
+namespace FleetVibe.Agent.Tests.Sources.Kernel;
 
 public sealed class KernelLogTests : IDisposable
 {
@@ -66,7 +66,7 @@ public sealed class KernelLogTests : IDisposable
     public void A_log_that_cannot_be_read_says_so_and_what_to_do()
     {
         using var log = new KernelLog(file + ".none");
-        Assert.Equal($"{file}.none is not there, so XIDs are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
+        Assert.Equal($"{file}.none is not there, so Xid errors and kills for want of memory are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
     }
 
     [Fact]

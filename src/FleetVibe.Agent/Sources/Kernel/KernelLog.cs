@@ -4,7 +4,7 @@ using System.Text;
 using FleetVibe.Agent.Sources.JsonLog;
 using Microsoft.Win32.SafeHandles;
 
-namespace FleetVibe.Agent.Sources.Gpus;
+namespace FleetVibe.Agent.Sources.Kernel;
 
 /// <summary>One message of the kernel.</summary>
 internal readonly record struct KernelRecord(DateTimeOffset At, string Text);
@@ -15,7 +15,8 @@ internal readonly record struct KernelRecord(DateTimeOffset At, string Text);
 internal readonly record struct KernelLogPosition(string Origin, ulong Next);
 
 /// <param name="Problem">Why nothing can be read, with the cure; null where it can.</param>
-internal sealed record KernelLogRead(KernelLogPosition? Position, IReadOnlyList<KernelRecord> Records, string? Problem);
+/// <param name="Error">Its class.</param>
+internal sealed record KernelLogRead(KernelLogPosition? Position, IReadOnlyList<KernelRecord> Records, string? Problem, ErrorClass? Error = null);
 
 /// <summary>Where messages of the kernel are read.</summary>
 internal interface IKernelLog : IDisposable
@@ -33,6 +34,7 @@ internal sealed class KernelLog(string path) : IKernelLog
 {
     internal const int MaxRecords = 10_000;
 
+    private const string Unseen = "Xid errors and kills for want of memory are not seen";
     private const int MaxFileBytes = 1 << 20;
     private const int Interrupted = 4;
     private const int TryAgain = 11;
@@ -60,7 +62,7 @@ internal sealed class KernelLog(string path) : IKernelLog
         }
         catch (IOException e)
         {
-            return new KernelLogRead(from, [], $"{e.Message}: XIDs are not seen");
+            return new KernelLogRead(from, [], $"{e.Message}: {Unseen}", ErrorClass.WrongContent);
         }
     }
 
@@ -159,8 +161,9 @@ internal sealed class KernelLog(string path) : IKernelLog
         null,
         [],
         isForbidden
-            ? $"{path} may not be read, so XIDs are not seen: give the agent CAP_SYSLOG (AmbientCapabilities=CAP_SYSLOG in its unit), or set kernel_log to a file of the syslog daemon, or to \"off\""
-            : $"{path} is not there, so XIDs are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"");
+            ? $"{path} may not be read, so {Unseen}: give the agent CAP_SYSLOG (AmbientCapabilities=CAP_SYSLOG in its unit), or set kernel_log to a file of the syslog daemon, or to \"off\""
+            : $"{path} is not there, so {Unseen}: set kernel_log to a file that holds the kernel's messages, or to \"off\"",
+        isForbidden ? ErrorClass.Permission : ErrorClass.FileMissing);
 
     private static TimeSpan Uptime() =>
         TimeSpan.FromSeconds(double.TryParse(ReadLine("/proc/uptime").Split(' ')[0], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0);
