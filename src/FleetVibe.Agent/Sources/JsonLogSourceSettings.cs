@@ -18,7 +18,7 @@ public sealed record JsonLogSourceSettings : SourceSettings
     /// <summary>What a container runtime writes around each line.</summary>
     public LogEnvelope Envelope { get; init; }
 
-    /// <summary>Where a file that was never seen before is begun.</summary>
+    /// <summary>Where a file that was never seen before is begun; what was rotated away before is not read.</summary>
     public StartAt StartAt { get; init; } = StartAt.End;
 
     /// <summary>Where they differ from those of the format.</summary>
@@ -35,6 +35,9 @@ public sealed record JsonLogSourceSettings : SourceSettings
 
     /// <summary>Whether the log's clock is another than this node's: then times are never corrected.</summary>
     public bool ExternalClock { get; init; }
+
+    /// <summary>The words that mean success where <see cref="SuccessStatus"/> is not set.</summary>
+    public static IReadOnlyList<string> DefaultSuccessStatus => [.. JsonLog.LogStatus.SuccessWords, .. JsonLog.LogStatus.LimitWords];
 
     /// <summary>Overrides what counts as success; compared without case.</summary>
     public IReadOnlyList<string>? SuccessStatus { get; init; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.JsonLog;
 using FleetVibe.Agent.Sources.Prometheus;
@@ -23,7 +24,11 @@ internal sealed class ExecPointsAdapter(ExecSourceSettings settings) : IPolledAd
         ["output_tokens"] = Measure.OutputTokens,
     };
 
-    private static readonly string[] Gauges = ["running", "waiting", "kv_cache_percent", "response_time_ms", "gpu_util_percent"];
+    // The highest value that each may have.
+    private static readonly Dictionary<string, double> Gauges = new(StringComparer.Ordinal)
+    {
+        ["running"] = 1e12, ["waiting"] = 1e12, ["kv_cache_percent"] = 100, ["response_time_ms"] = 1e10, ["gpu_util_percent"] = 100,
+    };
 
     public PageWanted Wanted { get; } = new("text/plain", DisabledCure: null);
 
@@ -35,13 +40,14 @@ internal sealed class ExecPointsAdapter(ExecSourceSettings settings) : IPolledAd
 
         // Of one counter printed twice the last value stands.
         var rows = new Dictionary<string, Row>(StringComparer.Ordinal);
-        long skipped = body.Errors.Count;
+        var skips = new SampleSkips();
+        skips.Add(body.Errors.Count > 0 ? body.Errors[0].ToString() : "", body.Errors.Count);
         foreach (var point in body.Points)
         {
             var tags = point.Tags.ToDictionary(StringComparer.Ordinal);
             if ((settings.Model ?? tags.GetValueOrDefault("model")) is not { Length: > 0 } model)
             {
-                skipped++;
+                skips.Add($"a point of {point.Measurement} without a model");
                 continue;
             }
 
@@ -51,53 +57,74 @@ internal sealed class ExecPointsAdapter(ExecSourceSettings settings) : IPolledAd
                 new Row(series, point.Fields.ToDictionary(StringComparer.Ordinal));
         }
 
-        skipped += rows.Values.Sum(row => row.Fields.Count(field => (Counters.ContainsKey(field.Key) || Gauges.Contains(field.Key)) && Number(field.Value) is null));
-        var readings = rows.SelectMany(row => Readings(row.Key, row.Value, page.At)).ToList();
-        var gauges = rows.Values.GroupBy(row => row.Series).Select(same => GaugesOf(same.Key, [.. same], page.At)).OfType<ModelGauges>().ToList();
-        if (readings.Count == 0 && gauges.Count == 0 && (skipped > 0 || body.Points.Count > 0))
+        foreach (var (name, value) in rows.Values.SelectMany(row => row.Fields).Where(field => !IsUsable(field.Key, field.Value)))
         {
-            return PolledPage.Failed(state, ErrorClass.WrongContent, $"{settings.Argv[0]}: none of its points can be used: {Explain(body)}", skipped);
+            skips.Add($"{name} = {Text(value)}");
+        }
+
+        var starts = rows.ToDictionary(row => row.Key, row => StartOf(row.Value, state.TrailOf(row.Key), page.At), StringComparer.Ordinal);
+        foreach (var start in starts.Values.Where(start => start.Problem.Length > 0))
+        {
+            skips.Add(start.Problem);
+        }
+
+        var readings = rows.SelectMany(row => Readings(row.Key, row.Value, starts[row.Key].Started)).ToList();
+        var gauges = rows.Values.GroupBy(row => row.Series).Select(same => GaugesOf(same.Key, [.. same], page.At)).OfType<ModelGauges>().ToList();
+        if (readings.Count == 0 && gauges.Count == 0 && (skips.Count > 0 || body.Points.Count > 0))
+        {
+            return PolledPage.Failed(state, ErrorClass.WrongContent, $"{settings.Argv[0]}: none of its points can be used: {Explain(body)}", skips.Count);
         }
 
         var step = CounterCore.Advance(state, new CounterPage(page.At, readings, Complete: body.Errors.Count == 0));
-        return new PolledPage(step.State)
+        return new PolledPage(step.State with { Starts = Trails(starts) })
         {
             Deltas = Fold(readings, step.Gains, page.At),
             Gauges = gauges,
-            SamplesSkipped = skipped,
+            SamplesSkipped = skips.Count,
+            SkippedWhy = skips.Why,
             Restarts = step.Restarted.Count > 0 ? 1 : 0,
         };
     }
 
     private static string Explain(LineProtocolResult body) =>
         body.Points.Count > 0
-            ? $"a tag model (or model of the source) and one of the fields {string.Join(", ", Counters.Keys.Concat(Gauges))} are needed"
+            ? $"a tag model (or model of the source) and one of the fields {string.Join(", ", Counters.Keys.Concat(Gauges.Keys))} are needed"
             : body.Errors[0].ToString();
 
-    private static IEnumerable<CounterReading> Readings(string name, Row row, DateTimeOffset at)
-    {
-        // The server's start, or how long it runs: both tell a restart from a counter that went on.
-        var started = Field(row, "start_time") ?? (Field(row, "uptime_s") is { } uptime ? (at - DateTimeOffset.UnixEpoch).TotalSeconds - uptime : null);
-        return row.Fields.Where(field => Counters.ContainsKey(field.Key)).Select(field =>
+    private static IEnumerable<CounterReading> Readings(string name, Row row, StartTime? started) =>
+        row.Fields.Where(field => Counters.ContainsKey(field.Key)).Select(field =>
             new CounterReading($"{name}\n{field.Key}", name, row.Series, Counters[field.Key])
             {
                 Total = Number(field.Value) is { } value ? CountValue.From(value) : null,
-                Started = StartTime.From(started, ofSeries: false, at),
+                Started = started,
             });
-    }
+
+    // The server's start, or how long it runs: both tell a restart from a counter that went on.
+    private static BelievedStart StartOf(Row row, StartTrail? trail, DateTimeOffset at) =>
+        Field(row, "start_time") is { } started ? StartBelief.OfStartTime(trail, started, at)
+        : Field(row, "uptime_s") is { } uptime ? StartBelief.OfUptime(trail, uptime, at)
+        : BelievedStart.None;
+
+    private static Dictionary<string, StartTrail> Trails(Dictionary<string, BelievedStart> starts) =>
+        starts.Where(start => start.Value.Trail is not null).ToDictionary(start => start.Key, start => start.Value.Trail!, StringComparer.Ordinal);
+
+    private static bool IsUsable(string name, FieldValue value) =>
+        Counters.ContainsKey(name) ? Number(value) is { } count && CountValue.From(count) is not null
+        : Gauges.TryGetValue(name, out var limit) ? Number(value) is { } gauge && gauge >= 0 && gauge <= limit
+        : name is not ("start_time" or "uptime_s") || Number(value) is not null;
 
     private static ModelGauges? GaugesOf(SeriesId series, IReadOnlyList<Row> rows, DateTimeOffset at)
     {
-        IEnumerable<double> All(string field) => rows.Select(row => Field(row, field)).OfType<double>().Where(value => value is >= 0 and < 1e12);
+        IEnumerable<double> All(string field) => rows.Select(row => Field(row, field)).OfType<double>().Where(value => value >= 0 && value <= Gauges[field]);
         long? Sum(string field) => All(field).Any() ? (long)Math.Round(All(field).Sum()) : null;
-        double? Max(string field, double limit) => All(field).Where(value => value <= limit).Cast<double?>().Max();
-        return !rows.Any(row => row.Fields.Keys.Any(Gauges.Contains)) ? null : new ModelGauges(series, at)
+        double? Max(string field) => All(field).Cast<double?>().Max();
+        return !rows.Any(row => row.Fields.Keys.Any(Gauges.ContainsKey)) ? null : new ModelGauges(series, at)
         {
             Running = Sum("running"),
             Waiting = Sum("waiting"),
-            KvCachePercent = Max("kv_cache_percent", 100),
-            ResponseTimeMs = Max("response_time_ms", 1e10),
-            GpuUtilPercent = Max("gpu_util_percent", 100),
+            KvCachePercent = Max("kv_cache_percent"),
+            ResponseTimeMs = Max("response_time_ms"),
+            GpuUtilPercent = Max("gpu_util_percent"),
         };
     }
 
@@ -142,6 +169,10 @@ internal sealed class ExecPointsAdapter(ExecSourceSettings settings) : IPolledAd
         FieldKind.Unsigned => value.Unsigned,
         _ => null,
     };
+
+    private static string Text(FieldValue value) => Number(value) is { } number
+        ? number.ToString("R", CultureInfo.InvariantCulture)
+        : value.Kind == FieldKind.Float ? "a value that is not finite" : "a value that is no number";
 
     private static string Clean(string name) => SeriesInterner.Clean(System.Text.Encoding.UTF8.GetBytes(name));
 

@@ -12,6 +12,9 @@ internal sealed record Collection(SourceReport Report, CounterState State)
     /// <summary>What the server was found to be, where the page said so.</summary>
     public string? Recognised { get; private init; }
 
+    /// <inheritdoc cref="PolledPage.SkippedWhy"/>
+    public string SkippedWhy { get; private init; } = "";
+
     /// <summary>What the source said beside, for whoever reads the log.</summary>
     public string Aside { get; private init; } = "";
 
@@ -62,7 +65,7 @@ internal sealed record Collection(SourceReport Report, CounterState State)
             Checkpoint = ReferenceEquals(read.State, state) ? null : read.State.ToCheckpoint(),
             Status = new CollectionStatus(page.At, read.Error, OneLine(read.ErrorText), duration, read.SamplesSkipped, read.Restarts),
         };
-        return new Collection(report, read.State) { Recognised = read.Recognised };
+        return new Collection(report, read.State) { Recognised = read.Recognised, SkippedWhy = OneLine(read.SkippedWhy) };
     }
 
     private static SourceReport Failure(string sourceKey, ErrorClass error, string text, TimeSpan duration, DateTimeOffset now, bool isAlive = false) =>

@@ -27,6 +27,9 @@ internal sealed record PolledPage(CounterState State)
 
     public long SamplesSkipped { get; init; }
 
+    /// <summary>What the first of them is, where it has a name; told when skipping begins.</summary>
+    public string SkippedWhy { get; init; } = "";
+
     public int Restarts { get; init; }
 
     /// <summary>What the server was found to be, where that was left open; told once, when it changes.</summary>

@@ -22,6 +22,7 @@ internal sealed class PolledSourceActor : UntypedActor
     private ErrorClass? _lastError;
     private string? _lastRecognised;
     private string _lastAside = "";
+    private string _lastSkippedWhy = "";
 
     public PolledSourceActor(
         string key, IPolledAdapter adapter, Func<ISourceClient> createClient, IActorRef accumulator, TimeProvider time)
@@ -112,6 +113,7 @@ internal sealed class PolledSourceActor : UntypedActor
         LogChange(report.Status!);
         LogRecognised(completed.Collection.Recognised);
         LogAside(completed.Collection.Aside);
+        LogSkipped(completed.Collection.SkippedWhy, report.Status!.SamplesSkipped);
         _reported = completed.Collection.State;
         _phase = Phase.WaitingForFold;
         _accumulator.Tell(report);
@@ -163,6 +165,17 @@ internal sealed class PolledSourceActor : UntypedActor
         }
 
         _lastAside = aside;
+    }
+
+    // Figures that change at every look are told once, not at every look.
+    private void LogSkipped(string why, long count)
+    {
+        if (why.Length > 0 && _lastSkippedWhy.Length == 0)
+        {
+            _log.Warning("Source {0} skips and counts what cannot be used ({1} now): {2}", _key, count, why);
+        }
+
+        _lastSkippedWhy = why;
     }
 
     internal sealed record CollectionCompleted(Collection Collection, CounterState Since) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

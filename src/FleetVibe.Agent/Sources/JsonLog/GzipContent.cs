@@ -12,6 +12,9 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 {
     private const int TrailerBytes = 4;
 
+    // Magic and method of a member; several may stand one behind the other, and each has a trailer of its own.
+    private static readonly byte[] MemberStart = [0x1F, 0x8B, 0x08];
+
     private GZipStream? stream;
     private byte[] last = [];
     private int lastLength;
@@ -58,15 +61,48 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     }
 
     /// <summary>Whether so many bytes are all that there is, by the length that stands at the file's end.</summary>
-    public bool EndsAt(int length)
+    public bool EndsAt(long length)
     {
         Span<byte> trailer = stackalloc byte[TrailerBytes];
         var size = RandomAccess.GetLength(handle);
         return !IsCut && size > TrailerBytes && RandomAccess.Read(handle, trailer, size - TrailerBytes) == TrailerBytes
-            && BinaryPrimitives.ReadUInt32LittleEndian(trailer) == (uint)length;
+            && BinaryPrimitives.ReadUInt32LittleEndian(trailer) == unchecked((uint)length);
+    }
+
+    /// <summary>Whether the end to which it was read cannot be the end of its content. The platform reads a file that was cut as if it ended there.</summary>
+    public bool IsDamaged()
+    {
+        if (stream is null)
+        {
+            return false;
+        }
+
+        var scratch = new byte[64 * 1024];
+        Remember([]);
+        for (int read; (read = ReadOn(scratch)) > 0;)
+        {
+            position += read;
+        }
+
+        return IsCut || (!EndsAt(position) && !HasFurtherMember());
     }
 
     public void Dispose() => stream?.Dispose();
+
+    private bool HasFurtherMember()
+    {
+        var buffer = new byte[64 * 1024];
+        var from = 1L;
+        for (int read; (read = RandomAccess.Read(handle, buffer, from)) >= MemberStart.Length; from += read - MemberStart.Length + 1)
+        {
+            if (buffer.AsSpan(0, read).IndexOf(MemberStart) >= 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private void Begin()
     {

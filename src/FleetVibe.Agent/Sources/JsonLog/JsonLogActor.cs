@@ -48,7 +48,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     // What was last told to the person who reads the log.
     private string toldState = "";
-    private bool toldSkips;
+    private readonly HashSet<SkipReason> toldSkips = [];
 
     public JsonLogActor(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time)
     {
@@ -264,12 +264,22 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private void TellSkips()
     {
-        if (skipped.Total > 0 && !toldSkips)
+        if (skipped.Total == 0)
         {
-            log.Warning("{Path}: lines were skipped and will be counted as such: {Skipped}", settings.Path, skipped.ToString());
+            toldSkips.Clear();
+            return;
         }
 
-        toldSkips = skipped.Total > 0;
+        var isNew = false;
+        foreach (var reason in Enum.GetValues<SkipReason>().Where(reason => skipped[reason] > 0))
+        {
+            isNew |= toldSkips.Add(reason);
+        }
+
+        if (isNew)
+        {
+            log.Warning("{Path}: lines were skipped and will be counted as such: {Skipped}", settings.Path, skipped.ToTextWithPlaces());
+        }
     }
 
     private sealed record PollCompleted(int Generation, LogBatch Batch) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

@@ -28,6 +28,17 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
     /// <exception cref="IOException">Reading failed; offset and batch agree all the same.</exception>
     public bool TryReadInto(TailedFile file, LogBatch batch)
     {
+        var isWhole = TryRead(file, batch);
+        while (format.TakeNote() is { } note)
+        {
+            batch.Notes.Add($"{file.Path}: {note}");
+        }
+
+        return isWhole;
+    }
+
+    private bool TryRead(TailedFile file, LogBatch batch)
+    {
         while (!batch.IsFull)
         {
             var read = file.Read(buffer, file.Offset);
@@ -92,7 +103,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
                     break;
                 }
 
-                Skip(SkipReason.NulRun, file.IsCounted(file.Offset + position), batch);
+                Skip(SkipReason.NulRun, file.Offset + position, file, batch);
                 position += run;
                 continue;
             }
@@ -107,7 +118,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
 
                 if (!file.SkipToNewline)
                 {
-                    Skip(SkipReason.Oversize, file.IsCounted(file.Offset + position), batch);
+                    Skip(SkipReason.Oversize, file.Offset + position, file, batch);
                     file.SkipToNewline = true;
                 }
 
@@ -120,7 +131,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
             }
             else if (newline > maxLineBytes)
             {
-                Skip(SkipReason.Oversize, file.IsCounted(file.Offset + position), batch);
+                Skip(SkipReason.Oversize, file.Offset + position, file, batch);
             }
             else
             {
@@ -146,7 +157,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
         var counts = file.IsCounted(start);
         if (!envelopes.TryRead(line, out var record))
         {
-            Skip(SkipReason.NoEnvelope, counts, batch);
+            Skip(SkipReason.NoEnvelope, start, file, batch);
             return;
         }
 
@@ -154,10 +165,10 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
         switch (lines.Take(record, start, out var whole))
         {
             case Assembled.Whole when counts && Content(whole) is { IsEmpty: false } text:
-                Add(format.Read(text, new LineContext(record.Written, Now, file.Id.Inode)), batch);
+                Add(format.Read(text, new LineContext(record.Written, Now, file.Id.Inode)), start, file, batch);
                 break;
             case Assembled.TooLong:
-                Skip(SkipReason.Oversize, counts, batch);
+                Skip(SkipReason.Oversize, start, file, batch);
                 break;
         }
 
@@ -165,12 +176,12 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
         {
             for (var dropped = lines.DropBefore(start - MaxWaitingBytes); dropped > 0; dropped--)
             {
-                Skip(SkipReason.Unfinished, counts, batch);
+                Skip(SkipReason.Unfinished, start, file, batch);
             }
         }
     }
 
-    private static void Add(in ParsedLine line, LogBatch batch)
+    private static void Add(in ParsedLine line, long start, TailedFile file, LogBatch batch)
     {
         switch (line.Verdict)
         {
@@ -184,16 +195,16 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
                 batch.OtherLines++;
                 break;
             default:
-                batch.Skipped.Count(line.Reason);
+                batch.Skipped.Count(line.Reason, file.Path, start);
                 break;
         }
     }
 
-    private static void Skip(SkipReason reason, bool counts, LogBatch batch)
+    private static void Skip(SkipReason reason, long start, TailedFile file, LogBatch batch)
     {
-        if (counts)
+        if (file.IsCounted(start))
         {
-            batch.Skipped.Count(reason);
+            batch.Skipped.Count(reason, file.Path, start);
         }
     }
 
@@ -207,7 +218,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
             var end = buffer.AsSpan(0, read).IndexOfAnyExcept((byte)0);
             if (end >= 0)
             {
-                Skip(SkipReason.NulRun, file.IsCounted(file.Offset), batch);
+                Skip(SkipReason.NulRun, file.Offset, file, batch);
                 file.Offset = offset + end;
                 return true;
             }

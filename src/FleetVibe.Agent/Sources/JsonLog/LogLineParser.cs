@@ -9,7 +9,7 @@ namespace FleetVibe.Agent.Sources.JsonLog;
 internal sealed class LogLineParser : ILineFormat
 {
     // More tokens than any answer has; a number beyond it is a fault of the log and would ruin the sums.
-    private const double MaxTokens = 1e12;
+    internal const double MaxTokens = 1e12;
 
     private readonly JsonLogSourceSettings settings;
     private readonly LogFormat format;
@@ -90,6 +90,8 @@ internal sealed class LogLineParser : ILineFormat
             id, times.End, times.DurationSeconds, times.TtftSeconds, inputTokens, outputTokens,
             hasFailed ? RequestOutcome.Error : OutcomeOf(line), settings.ExternalClock));
     }
+
+    public string? TakeNote() => status.TakeNote();
 
     private bool Has(LogField field) => slots[(int)field].Kind != SlotKind.Missing;
 

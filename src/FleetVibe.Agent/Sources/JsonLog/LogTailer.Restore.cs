@@ -96,7 +96,7 @@ internal sealed partial class LogTailer
     }
 
     /// <summary>At first sight: what was rotated away before is not read, unless the group says since when it looked for logs like this.</summary>
-    private void RememberRotated()
+    private void RememberRotated(LogBatch batch)
     {
         if (group?.LookedAt is { } looked)
         {
@@ -107,6 +107,11 @@ internal sealed partial class LogTailer
 
         archivesUntil = NewestArchive();
         RotationSearch.Remember(directory, known, archivesUntil, Held());
+        var before = directory.RotatedFiles().Count + directory.Archives(long.MinValue).Count;
+        if (!atEnd && settings.StartAt == StartAt.Beginning && before > 0)
+        {
+            batch.Notes.Add($"{settings.Path}: is read from its beginning; what was rotated away before ({before} {(before == 1 ? "file" : "files")}) is not read");
+        }
     }
 
     private long NewestArchive() => directory.Archives(long.MinValue) is { Count: > 0 } archives ? archives[^1].Stat.Modified : 0;

@@ -184,7 +184,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
         current = file;
         isBegun = true;
-        RememberRotated();
+        RememberRotated(batch);
         if (group?.LookedAt is not null)
         {
             DrainUnseen(batch);
@@ -202,7 +202,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
         isBegun = true;
         isChanged = true;
-        RememberRotated();
+        RememberRotated(batch);
     }
 
     private void DrainUnseen(LogBatch batch)
@@ -309,15 +309,32 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
                 continue;
             }
 
-            if (file.IsUnfinished)
+            if (IsDamaged(file))
             {
-                batch.Skipped.Count(SkipReason.Unfinished);
+                batch.Skipped.Count(SkipReason.DamagedArchive, file.Path, file.Offset);
+                batch.Notes.Add($"{file.Path}: the archive is damaged or cut; it could be read up to byte {file.Offset} of its content, and what stood behind that is lost");
+            }
+            else if (file.IsUnfinished)
+            {
+                batch.Skipped.Count(SkipReason.Unfinished, file.Path, file.Offset);
             }
 
             isChanged = true;
             known.Add(file.Id.Inode, file.Head);
             draining.Remove(file);
             file.Dispose();
+        }
+    }
+
+    private static bool IsDamaged(TailedFile file)
+    {
+        try
+        {
+            return file.IsDamagedArchive();
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

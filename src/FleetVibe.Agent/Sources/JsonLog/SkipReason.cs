@@ -15,7 +15,7 @@ internal enum SkipReason
     /// <summary>Time to first token negative, not finite or no number.</summary>
     BadTtft,
 
-    /// <summary>A token count negative, not finite or no number.</summary>
+    /// <summary>A token count negative, too large, not finite or no number.</summary>
     BadTokens,
 
     /// <summary>Neither the configuration nor the line names a model.</summary>
@@ -32,12 +32,16 @@ internal enum SkipReason
 
     /// <summary>Not in the configured container runtime's envelope.</summary>
     NoEnvelope,
+
+    /// <summary>A compressed file that is damaged, or ends before its content does.</summary>
+    DamagedArchive,
 }
 
-/// <summary>How often each reason occurred. Not thread safe.</summary>
+/// <summary>How often each reason occurred, and where first. Not thread safe.</summary>
 internal sealed class SkipCounts
 {
     private readonly long[] counts = new long[Enum.GetValues<SkipReason>().Length];
+    private readonly string?[] places = new string?[Enum.GetValues<SkipReason>().Length];
 
     public long Total => counts.Sum();
 
@@ -45,23 +49,34 @@ internal sealed class SkipCounts
 
     public void Count(SkipReason reason) => counts[(int)reason]++;
 
+    /// <param name="file">Its path.</param>
+    /// <param name="offset">Where the line begins in the file's content.</param>
+    public void Count(SkipReason reason, string file, long offset)
+    {
+        counts[(int)reason]++;
+        places[(int)reason] ??= $"{Path.GetFileName(file)} at byte {offset}";
+    }
+
+    /// <summary>Of each reason how often and where first, e.g. <c>12 not_json (the first in app.log at byte 240)</c>.</summary>
+    public string ToTextWithPlaces() => Join(reason => places[(int)reason] is { } place ? $" (the first in {place})" : "");
+
     public void Add(SkipCounts other)
     {
         for (var i = 0; i < counts.Length; i++)
         {
             counts[i] += other.counts[i];
+            places[i] ??= other.places[i];
         }
     }
 
-    public void Clear() => Array.Clear(counts);
+    public void Clear()
+    {
+        Array.Clear(counts);
+        Array.Clear(places);
+    }
 
     /// <summary>E.g. <c>12 not_json, 1 bad_duration</c>, the most frequent first; empty where nothing was skipped.</summary>
-    public override string ToString() => string.Join(
-        ", ",
-        Enum.GetValues<SkipReason>()
-            .Where(reason => this[reason] > 0)
-            .OrderByDescending(reason => this[reason])
-            .Select(reason => $"{this[reason]} {NameOf(reason)}"));
+    public override string ToString() => Join(_ => "");
 
     /// <summary>What a reason means for a log of some settings.</summary>
     internal static string Explain(SkipReason reason, JsonLogSourceSettings settings)
@@ -72,13 +87,14 @@ internal sealed class SkipCounts
             SkipReason.NotJson => "not one whole JSON object",
             SkipReason.BadTimestamp => $"no `{fields.Timestamp}`, or in none of the known forms: {LogTimestamp.KnownForms}",
             SkipReason.BadDuration => $"`{Named(fields.Duration, fields.Start)}` gives a duration that is negative, not finite or no number",
-            SkipReason.BadTtft => "the time to first token is negative, not finite or no number",
-            SkipReason.BadTokens => "a token count is negative, not finite or no number",
+            SkipReason.BadTtft => $"`{Named(fields.Ttft, fields.FirstToken)}` gives a time to first token that is negative, not finite or no number",
+            SkipReason.BadTokens => $"`{fields.InputTokens}` or `{fields.OutputTokens}` is negative, above {LogLineParser.MaxTokens:0}, not finite or no number",
             SkipReason.ModelMissing => "no model",
             SkipReason.Oversize => $"longer than {settings.MaxLineBytes} bytes",
             SkipReason.NulRun => "a run of NULs, as a writer leaves behind whose file was truncated",
             SkipReason.Unfinished => "never finished",
             SkipReason.NoEnvelope => $"not in the envelope that is configured ({settings.Envelope})",
+            SkipReason.DamagedArchive => "a compressed file that is damaged or cut",
             _ => throw new ArgumentOutOfRangeException(nameof(reason)),
         };
     }
@@ -95,8 +111,16 @@ internal sealed class SkipCounts
         SkipReason.NulRun => "nul_run",
         SkipReason.Unfinished => "unfinished",
         SkipReason.NoEnvelope => "no_envelope",
+        SkipReason.DamagedArchive => "damaged_archive",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
+
+    private string Join(Func<SkipReason, string> place) => string.Join(
+        ", ",
+        Enum.GetValues<SkipReason>()
+            .Where(reason => this[reason] > 0)
+            .OrderByDescending(reason => this[reason])
+            .Select(reason => $"{this[reason]} {NameOf(reason)}{place(reason)}"));
 
     private static string? Named(string? first, string? second) => string.IsNullOrEmpty(first) ? second : first;
 }

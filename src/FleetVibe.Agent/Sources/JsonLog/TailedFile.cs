@@ -11,8 +11,9 @@ internal sealed class TailedFile : IDisposable
     private LineAssembler? lines;
     private long countedUpTo;
 
-    private TailedFile(SafeFileHandle handle)
+    private TailedFile(string path, SafeFileHandle handle)
     {
+        Path = path;
         this.handle = handle;
         Id = NativeFile.Stat(handle).Id;
         Span<byte> start = stackalloc byte[2];
@@ -20,6 +21,9 @@ internal sealed class TailedFile : IDisposable
     }
 
     public FileId Id { get; }
+
+    /// <summary>Where it was opened; a rotation may have renamed it since.</summary>
+    public string Path { get; }
 
     public bool IsCompressed => compressed is not null;
 
@@ -41,7 +45,7 @@ internal sealed class TailedFile : IDisposable
     public long ChangedAt { get; set; }
 
     /// <summary>A line that was begun will not be finished, where nothing more comes.</summary>
-    public bool IsUnfinished => IsEndOpen || SkipToNewline || lines?.WaitingFrom is not null || compressed is { IsCut: true };
+    public bool IsUnfinished => IsEndOpen || SkipToNewline || lines?.WaitingFrom is not null;
 
     /// <summary>Where a later start goes on: everything before was counted, and what waits for its rest is read again.</summary>
     public LogCheckpoint.FilePosition Position
@@ -62,7 +66,7 @@ internal sealed class TailedFile : IDisposable
         var handle = NativeFile.OpenForReading(path);
         try
         {
-            return new TailedFile(handle);
+            return new TailedFile(path, handle);
         }
         catch
         {
@@ -82,6 +86,10 @@ internal sealed class TailedFile : IDisposable
         countedUpTo = position.Offset;
         SkipToNewline = position.SkipToNewline;
     }
+
+    /// <summary>Whether it is compressed and was read to an end that cannot be the end of its content.</summary>
+    /// <exception cref="IOException">Reading failed.</exception>
+    public bool IsDamagedArchive() => compressed?.IsDamaged() ?? false;
 
     /// <summary>Whether a line that begins there was not counted before.</summary>
     public bool IsCounted(long start) => start >= countedUpTo;

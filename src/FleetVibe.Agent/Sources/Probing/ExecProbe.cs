@@ -29,7 +29,7 @@ internal static class ExecProbe
         List<string> warnings = [];
         if (read.SamplesSkipped > 0)
         {
-            warnings.Add($"{settings.Argv[0]}: {read.SamplesSkipped} of what it printed could not be read and will be skipped");
+            warnings.Add($"{settings.Argv[0]}: {read.SamplesSkipped} of what it printed could not be read and will be skipped{(read.SkippedWhy.Length > 0 ? $": {read.SkippedWhy}" : "")}");
         }
 
         if (settings.Output == ExecOutput.Json && read.Requests.Count > 0 && read.State.Cursor is null)

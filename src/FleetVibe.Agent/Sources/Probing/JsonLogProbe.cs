@@ -35,15 +35,16 @@ internal static class JsonLogProbe
 
     private static SourceProbeResult ProbeFile(JsonLogSourceSettings settings, TimeProvider time)
     {
+        // A folder cannot be opened as a file, so it would look like one that is not there.
+        if (NativeFile.TryStat(settings.Path, out var stat, out _) && !stat.IsRegular)
+        {
+            return SourceProbeResult.Failed(ErrorClass.WrongContent, $"{settings.Path} is no regular file; name the log file itself");
+        }
+
         byte[] head;
         try
         {
             using var file = TailedFile.Open(settings.Path);
-            if (!file.Stat().IsRegular)
-            {
-                return SourceProbeResult.Failed(ErrorClass.WrongContent, $"{settings.Path} is no regular file: name the log file itself");
-            }
-
             var buffer = new byte[BytesLookedAt];
             head = buffer[..file.Read(buffer, 0)];
         }

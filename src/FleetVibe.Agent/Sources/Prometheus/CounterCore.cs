@@ -22,6 +22,9 @@ internal static class CounterCore
     /// <summary>Two start times nearer than this are one: kernels compute them anew at every look.</summary>
     internal static readonly TimeSpan StartTolerance = TimeSpan.FromSeconds(2);
 
+    /// <summary>How far a start may wander over some time and be the same: clocks differ, and who computes it rounds.</summary>
+    internal static double DriftOver(double seconds) => StartTolerance.TotalSeconds + (Math.Max(seconds, 0) / 10);
+
     /// <summary>How far a server's clock may differ from ours before its start times are taken as another process's.</summary>
     internal static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(60);
 
@@ -78,7 +81,7 @@ internal static class CounterCore
         foreach (var reading in page.Readings)
         {
             var before = state.Baselines.GetValueOrDefault(reading.Key);
-            var verdict = Judge(reading, before, page.Complete);
+            var verdict = Judge(reading, before, page);
             verdicts[reading.Key] = verdict;
             processes[reading.Process] = processes.GetValueOrDefault(reading.Process).With(verdict, before?.Seen);
         }
@@ -111,7 +114,7 @@ internal static class CounterCore
         return new CounterStep(next, gains, With(processes, Verdict.Restarted), With(processes, Verdict.AnotherProcess));
     }
 
-    private static Verdict Judge(CounterReading reading, Baseline? before, bool pageIsComplete)
+    private static Verdict Judge(CounterReading reading, Baseline? before, CounterPage page)
     {
         if (before is null)
         {
@@ -125,9 +128,15 @@ internal static class CounterCore
             if (Math.Abs(moved) > StartTolerance.TotalSeconds)
             {
                 // A start before the last look cannot be a restart since: two servers answer under one address.
-                return moved > 0 && reading.Started.Value.Moment >= before.Seen - ClockTolerance
-                    ? Verdict.Restarted
-                    : Verdict.AnotherProcess;
+                if (moved > 0 && reading.Started.Value.Moment >= before.Seen - ClockTolerance)
+                {
+                    return Verdict.Restarted;
+                }
+
+                if (Math.Abs(moved) > DriftOver((page.At - before.Seen).TotalSeconds))
+                {
+                    return Verdict.AnotherProcess;
+                }
             }
         }
 
@@ -142,7 +151,7 @@ internal static class CounterCore
         }
 
         // An upgrade brings other buckets; so does a damaged page, or a damaged line of a process that never stopped.
-        return !startIsKnown && pageIsComplete && HistogramDelta.HasOtherLayout(before, reading.Histogram)
+        return !startIsKnown && page.Complete && HistogramDelta.HasOtherLayout(before, reading.Histogram)
             ? Verdict.Restarted
             : Verdict.Continues;
     }

@@ -34,6 +34,9 @@ internal sealed record CounterState(string Origin, DateTimeOffset WatchedSince)
     /// <summary>Where a command wants to go on, in its own words; null where it said nothing.</summary>
     public string? Cursor { get; init; }
 
+    /// <summary>By process, where start times are not taken as they come. Not stored.</summary>
+    public IReadOnlyDictionary<string, StartTrail> Starts { get; init; } = new Dictionary<string, StartTrail>();
+
     public IReadOnlyDictionary<string, Baseline> Baselines { get; init; } = new Dictionary<string, Baseline>();
 
     /// <summary>
@@ -57,6 +60,12 @@ internal sealed record CounterState(string Origin, DateTimeOffset WatchedSince)
             return new CounterState(origin, now);
         }
     }
+
+    /// <summary>The start times that a process gave; after a restart of the agent the one that its counters were last told.</summary>
+    public StartTrail? TrailOf(string process) => Starts.GetValueOrDefault(process)
+        ?? (Baselines.Values.FirstOrDefault(b => b.Process == process && b.Started is { OfSeries: false }) is { Started: { } told } baseline
+            ? new StartTrail(told.UnixSeconds, baseline.Seen, 0, [told.UnixSeconds]) { Told = told }
+            : null);
 
     public byte[] ToCheckpoint()
     {

@@ -137,13 +137,18 @@ internal sealed class BatchReading
             return series is null ? "a state without a model" : $"a state with at_us = {state.AtUs}, which is no time in microseconds since 1970";
         }
 
+        // What else it says is true all the same.
         _gauges.Add(new ModelGauges(series, at.Value)
         {
             Running = state.HasRunning && state.Running <= MaxCount ? (long)state.Running : null,
             Waiting = state.HasWaiting && state.Waiting <= MaxCount ? (long)state.Waiting : null,
             KvCachePercent = state.HasKvCachePercent && state.KvCachePercent is >= 0 and <= 100 ? state.KvCachePercent : null,
         });
-        return null;
+        var gauges = _gauges[^1];
+        return state.HasRunning && gauges.Running is null ? $"a state with running = {state.Running}"
+            : state.HasWaiting && gauges.Waiting is null ? $"a state with waiting = {state.Waiting}"
+            : state.HasKvCachePercent && gauges.KvCachePercent is null ? $"a state with kv_cache_percent = {Text(state.KvCachePercent)}"
+            : null;
     }
 
     private static string? ProblemOf(ClassicIncrement? histogram, ulong requests)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FleetVibe.Agent.Sources.Http;
 using FleetVibe.Agent.Sources.Prometheus;
 using FleetVibe.Metrics.Windows;
@@ -49,20 +50,34 @@ internal sealed class VibeThinkerAdapter : IPolledAdapter
                 state, ErrorClass.WrongContent, $"{_place} has none of the figures; it has {string.Join(", ", body.Names)}. Name their paths in map");
         }
 
-        var started = StartTime.From(body[Figure(SummaryMap.StartTime)], ofSeries: false, page.At);
+        var start = body[Figure(SummaryMap.StartTime)] is { } given
+            ? StartBelief.OfStartTime(TrailOf(state), given, page.At)
+            : BelievedStart.None;
         List<CounterReading> readings = [.. _figures.Where(f => f.IsCounter && body.Has(f)).Select(f => new CounterReading(
             f.Name,
 
             // A figure that is no counter after all must not make the others count anew.
             Process: f.Name,
             _series,
-            MeasureOf(f.Name)) { Total = CountValue.From(body[f] ?? -1), Started = started })];
+            MeasureOf(f.Name)) { Total = CountValue.From(body[f] ?? -1), Started = start.Started })];
         var step = CounterCore.Advance(state, new CounterPage(page.At, readings, Complete: true));
-        return new PolledPage(step.State)
+        var skips = new SampleSkips();
+        foreach (var figure in _figures.Where(f => body.Has(f) && !IsUsable(f, body[f])))
+        {
+            skips.Add(body[figure] is { } value ? $"{figure.Name} = {value.ToString("R", CultureInfo.InvariantCulture)}" : $"{figure.Name} that is no number");
+        }
+
+        if (start.Problem.Length > 0)
+        {
+            skips.Add(start.Problem);
+        }
+
+        return new PolledPage(start.Trail is { } trail ? step.State with { Starts = new Dictionary<string, StartTrail> { [SummaryMap.StartTime] = trail } } : step.State)
         {
             Deltas = Fold(step.Gains, page.At),
             Gauges = [GaugesOf(body, page.At)],
-            SamplesSkipped = _figures.Count(f => body.Has(f) && (body[f] is null || (f.IsCounter && CountValue.From(body[f]!.Value) is null))),
+            SamplesSkipped = skips.Count,
+            SkippedWhy = skips.Why,
             Restarts = step.Restarted.Count > 0 ? 1 : 0,
         };
     }
@@ -107,6 +122,18 @@ internal sealed class VibeThinkerAdapter : IPolledAdapter
     {
         ResponseTimeMs = body[Figure(SummaryMap.ResponseTimeMs)] is { } ms and >= 0 and < 1e10 ? ms : null,
         GpuUtilPercent = body[Figure(SummaryMap.GpuUtilPercent)] is { } percent and >= 0 and <= 100 ? percent : null,
+    };
+
+    // Each figure is a process of its own, and all began together.
+    private StartTrail? TrailOf(CounterState state) => state.Starts.GetValueOrDefault(SummaryMap.StartTime)
+        ?? _figures.Where(f => f.IsCounter).Select(f => state.TrailOf(f.Name)).FirstOrDefault(trail => trail is not null);
+
+    private static bool IsUsable(SummaryFigure figure, double? value) => value is { } number && figure.Name switch
+    {
+        SummaryMap.ResponseTimeMs => number is >= 0 and < 1e10,
+        SummaryMap.GpuUtilPercent => number is >= 0 and <= 100,
+        SummaryMap.StartTime => true,
+        _ => !figure.IsCounter || CountValue.From(number) is not null,
     };
 
     private SummaryFigure Figure(string name) => _figures.First(f => f.Name == name);

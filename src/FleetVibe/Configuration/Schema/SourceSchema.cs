@@ -52,13 +52,13 @@ internal static class SourceSchema
             new KeySpec("envelope", new ChoiceType("envelope", Envelopes, "cri"), "What a container runtime writes around each line: docker for its json-file, cri for containerd and CRI-O; auto looks at each line.") { OnlyFor = Log, Default = "auto" },
             new KeySpec("only_paths", new ListType(new TextType("/v1/chat/completions")), "Paths, with *, of the requests that count. Of access logs only POSTs do.") { OnlyFor = Log, DefaultNote = "all" },
             new KeySpec("variant_limit", new IntegerType(1, 1000, "50"), "Variants that the log's lines may name at a time; further ones count under other, and as other_variants of vibe_fleetvibe.") { OnlyFor = Log, Default = "16" },
-            new KeySpec("start_at", new ChoiceType("place to start at", ["end", "beginning"], "beginning"), "Where a log that was never read before is begun.") { OnlyFor = Log, Default = "end" },
+            new KeySpec("start_at", new ChoiceType("place to start at", ["end", "beginning"], "beginning"), "Where a log that was never read before is begun. The beginning is that of the file at path: what was rotated away before the first start (.1, .2.gz) is not read, and the log says so.") { OnlyFor = Log, Default = "end" },
             new KeySpec("timezone", new TimeZoneType(), "Zone of timestamps that name none.") { OnlyFor = Log, Default = "UTC" },
             new KeySpec("clock", new ChoiceType("clock", ["node", "external"], "external"), "Whose clock wrote the timestamps: external ones are never corrected by this node's offset.") { OnlyFor = [JsonLog, .. CollectorSchema.Kinds], Default = "node" },
-            new KeySpec("success_status", new ListType(new WordType("\"fine\"")), "The statuses that mean success, in any case; replaces the built-in list.")
+            new KeySpec("success_status", new ListType(new WordType("\"fine\"")), "The statuses that mean success, in any case; replaces the built-in list. Without it a text that is in neither is named in the log once, and counts as an error.")
             {
                 OnlyFor = Log,
-                DefaultNote = "missing, success, succeeded, ok, completed, done, stop, length, tool_calls, 0, 100 to 399",
+                DefaultNote = $"missing, {string.Join(", ", JsonLogSourceSettings.DefaultSuccessStatus)}, 0, 100 to 399",
             },
             new KeySpec("poll", new DurationType("10ms", "1m", "\"1s\""), "Time between two looks at the log.") { OnlyFor = Log, Default = "250ms" },
             new KeySpec("max_line_bytes", new SizeType("1KiB", "64MiB", "\"2MiB\""), "Longest line; a longer one is skipped and counted.") { OnlyFor = Log, Default = "1MiB" },

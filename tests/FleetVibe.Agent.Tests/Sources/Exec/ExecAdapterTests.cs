@@ -167,6 +167,15 @@ public class ExecAdapterTests
     }
 
     [Fact]
+    public void A_value_out_of_range_is_skipped_and_named()
+    {
+        var read = Read(Settings(ExecOutput.LineProtocol), null, 0, "llm,model=m requests=1i,kv_cache_percent=150,gpu_util_percent=300,running=2i\n");
+
+        Assert.Equal(new ModelGauges(new SeriesId("m", "default"), At(0)) { Running = 2 }, Assert.Single(read.Gauges));
+        Assert.Equal((2, "kv_cache_percent = 150"), (read.SamplesSkipped, read.SkippedWhy));
+    }
+
+    [Fact]
     public void Points_that_cannot_be_used_are_skipped_and_counted()
     {
         var settings = Settings(ExecOutput.LineProtocol);

@@ -51,6 +51,27 @@ public class PolledSourceActorTests : TestKit
     }
 
     [Fact]
+    public async Task What_is_skipped_is_named_when_it_begins_and_not_at_every_look()
+    {
+        var clients = new FakeClients();
+        var settings = new VibeThinkerSourceSettings { Endpoint = new Uri("http://127.0.0.1:8080/metrics") };
+        var source = Sys.ActorOf(Agent.Sources.VibeThinker.VibeThinkerSource.CreateProps(settings, TestActor, _time, clients.Create));
+        await ExpectMsgAsync<SourceMessages.SourceReady>(m => Assert.Equal(Key, m.SourceKey));
+        await ExpectMsgAsync<SourceMessages.SourceReady>();
+        source.Tell(new SourceMessages.StartSource(null, SpoolIsFresh: false, VllmPages.Epoch));
+        foreach (var told in new[] { 1, 0 })
+        {
+            await EventFilter.Warning(contains: "skips and counts what cannot be used (1 now): gpu_util_percent = 300").ExpectAsync(told, async () =>
+            {
+                source.Tell(SourceMessages.CollectDue.Instance);
+                clients.Answer(new FetchOutcome(new FetchedPage("{\"requests\":4,\"gpu_util_percent\":300}"u8.ToArray(), "application/json", _time.GetUtcNow()), null, ""));
+                Assert.Equal(1, (await ExpectMsgAsync<SourceReport>()).Status!.SamplesSkipped);
+                source.Tell(SourceMessages.ReportFolded.Instance);
+            });
+        }
+    }
+
+    [Fact]
     public async Task A_report_is_a_baseline_only_when_it_was_folded()
     {
         await StartAsync();

@@ -213,7 +213,53 @@ public sealed class CompressedLogTests : IDisposable
         Assert.InRange(read.Count, 100, 3999);
         Assert.Equal(log.Written.Take(read.Count), read);
         time.Advance(log.Settings.RotateWait);
-        Assert.Equal(1, Look().Skipped[SkipReason.Unfinished]);
+        var batch = Look();
+        Assert.Equal((1, 1), (batch.Skipped.Total, batch.Skipped[SkipReason.DamagedArchive]));
+        Assert.Contains("app.jsonl.1.gz: the archive is damaged or cut; it could be read up to byte ", Assert.Single(batch.Notes), StringComparison.Ordinal);
+        Assert.Equal(0, Look().Skipped.Total);
+    }
+
+    [Fact]
+    public void An_archive_that_was_cut_behind_a_whole_line_is_damaged_too()
+    {
+        log.WriteLines(1);
+        Restart();
+        Look();
+        log.WriteLines(4000);
+        log.Rotate();
+        var archive = log.Compress("app.jsonl.1");
+
+        // Without the trailer all of the content can still be read.
+        using (var file = File.OpenWrite(archive))
+        {
+            file.SetLength(file.Length - 8);
+        }
+
+        Restart();
+        Look();
+        Assert.Equal(log.Written, read);
+        time.Advance(log.Settings.RotateWait);
+        Assert.Equal(1, Look().Skipped[SkipReason.DamagedArchive]);
+    }
+
+    [Fact]
+    public void An_archive_of_several_members_is_whole()
+    {
+        log.WriteLines(1);
+        Restart();
+        Look();
+        log.WriteLines(40);
+        log.Rotate();
+        var first = File.ReadAllBytes(log.Compress("app.jsonl.1"));
+        log.WriteLines(30);
+        log.Rotate();
+        var second = File.ReadAllBytes(log.Compress("app.jsonl.1"));
+        File.WriteAllBytes(log.PathOf("app.jsonl.1.gz"), [.. first, .. second]);
+        Restart();
+        Look();
+        time.Advance(log.Settings.RotateWait);
+        Assert.Equal(0, Look().Skipped.Total);
+        Assert.Equal(log.Written, read);
     }
 
     [Fact]

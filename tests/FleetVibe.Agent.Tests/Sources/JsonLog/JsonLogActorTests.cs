@@ -170,6 +170,24 @@ public sealed class JsonLogActorTests : TestKit
     }
 
     [Fact]
+    public async Task The_first_skipped_line_of_each_reason_is_told_with_its_place()
+    {
+        log.Write("not json\n");
+        log.WriteLines(1);
+        var source = await StartAsync();
+        await accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(ReportFolded.Instance);
+        await EventFilter.Warning(contains: "lines were skipped and will be counted as such: 1 not_json (the first in app.jsonl at byte 0)")
+            .ExpectOneAsync(() => StatusAsync(source));
+
+        var before = new FileInfo(log.Log).Length;
+        log.Write("not json\n{\"timestamp\":1763964000,\"model\":\"m\",\"duration_ms\":-1}\n");
+        await EventFilter.Warning(contains: $"1 bad_duration (the first in app.jsonl at byte {before + 9})").ExpectOneAsync(() => StatusAsync(source));
+        log.Write("not json\n");
+        await EventFilter.Warning(contains: "lines were skipped").ExpectAsync(0, async () => await StatusAsync(source));
+    }
+
+    [Fact]
     public async Task An_unknown_message_is_reported_as_unhandled()
     {
         var source = await StartAsync();

@@ -225,6 +225,53 @@ public sealed class LogGroupTests : IDisposable
         Assert.Empty(new LogPattern(Path("none/*/0.log")).Find());
     }
 
+    [Fact]
+    public void Of_each_reason_the_first_skipped_line_is_named_with_its_file_and_byte()
+    {
+        Write("a.log", 1);
+        var length = new FileInfo(Path("a.log")).Length;
+        File.AppendAllText(Path("a.log"), "garbage\n");
+        File.WriteAllText(Path("b.log"), "more\n" + new string('x', 2 << 20) + "\n");
+        Restart("?.log");
+        var skipped = new SkipCounts();
+        for (var i = 0; i < 3; i++)
+        {
+            skipped.Add(Look().Skipped);
+        }
+
+        Assert.Equal($"2 not_json (the first in a.log at byte {length}), 1 oversize (the first in b.log at byte 5)", skipped.ToTextWithPlaces());
+        skipped.Clear();
+        Assert.Equal("", skipped.ToTextWithPlaces());
+    }
+
+    [Theory]
+    [InlineData(StartAt.Beginning, true)]
+    [InlineData(StartAt.End, false)]
+    public void The_beginning_is_that_of_the_present_file_and_what_was_rotated_before_is_named(StartAt startAt, bool isTold)
+    {
+        Write("a.log.2", 1);
+        Write("a.log.1", 1);
+        Write("a.log", 1);
+        Write("b.log", 1);
+        Restart("*.log", startAt);
+        Look();
+        Assert.Equal(isTold ? [2, 3] : [], read);
+        Assert.Equal(isTold ? [$"{Path("a.log")}: is read from its beginning; what was rotated away before (2 files) is not read"] : [], notes);
+    }
+
+    [Fact]
+    public void A_status_that_is_not_known_is_named_once()
+    {
+        foreach (var status in "\"odd\" \"odd\" \"error\" 500 \"stop\" \"Odd\"".Split(' '))
+        {
+            File.AppendAllText(Path("a.log"), $"{{\"timestamp\":1763964000,\"model\":\"m\",\"status\":{status}}}\n");
+        }
+
+        Restart("*.log");
+        Look();
+        Assert.Equal($"{Path("a.log")}: the status \"odd\" is not known and counts as an error; if it is none, list what means success in success_status", Assert.Single(notes));
+    }
+
     private string Path(string name) => System.IO.Path.Combine(folder, name);
 
     private string Text() => System.Text.Encoding.UTF8.GetString(checkpoint!);

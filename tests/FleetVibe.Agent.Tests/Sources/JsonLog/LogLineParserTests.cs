@@ -86,7 +86,16 @@ public sealed class LogLineParserTests
     [InlineData(""","status":14""", RequestOutcome.Error)]
     [InlineData(""","status":"abort" """, RequestOutcome.Error)]
     [InlineData(""","status":"error" """, RequestOutcome.Error)]
-    [InlineData(""","status":true""", RequestOutcome.Error)]
+    [InlineData(""","status":true""", RequestOutcome.Success)]
+    [InlineData(""","status":false""", RequestOutcome.Error)]
+    [InlineData(""","status":"function_call" """, RequestOutcome.Success)]
+    [InlineData(""","status":"content_filter" """, RequestOutcome.Success)]
+    [InlineData(""","status":"end_turn" """, RequestOutcome.Success)]
+    [InlineData(""","status":"stop_sequence" """, RequestOutcome.Success)]
+    [InlineData(""","status":"tool_use" """, RequestOutcome.Success)]
+    [InlineData(""","status":"max_tokens" """, RequestOutcome.LengthLimited)]
+    [InlineData(""","status":"MAX_TOKENS" """, RequestOutcome.LengthLimited)]
+    [InlineData(""","status":"some_day" """, RequestOutcome.Error)]
     [InlineData(""","status":{"code":200}""", RequestOutcome.Error)]
     public void Success_is_what_the_rule_says(string status, RequestOutcome outcome) =>
         Assert.Equal(outcome, Parse($$"""{"timestamp":1763964000,"model":"m"{{status}}}""").Outcome);

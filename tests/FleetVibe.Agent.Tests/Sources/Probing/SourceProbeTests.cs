@@ -45,6 +45,29 @@ public class SourceProbeTests
     }
 
     [Fact]
+    public async Task A_folder_in_place_of_a_log_is_named_as_such()
+    {
+        var result = await ProbeAsync(new JsonLogSourceSettings { Path = Path.GetTempPath() });
+        Assert.Equal((ErrorClass.WrongContent, $"{Path.GetTempPath()} is no regular file; name the log file itself"), (result.Error, result.Text));
+    }
+
+    [Fact]
+    public async Task Token_counts_that_cannot_be_used_are_named_with_their_fields_and_limit()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"fleetvibe-{Guid.NewGuid():N}.jsonl");
+        try
+        {
+            await File.WriteAllTextAsync(path, "{\"timestamp\":1763964000,\"model\":\"m\",\"used\":1e18}\n");
+            var result = await ProbeAsync(new JsonLogSourceSettings { Path = path, Fields = new LogFields { OutputTokens = "used" } });
+            Assert.Contains("bad_tokens: `prompt_tokens` or `used` is negative, above 1000000000000, not finite or no number", result.Text, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public async Task A_log_is_told_by_its_first_lines()
     {
         var path = Path.Combine(Path.GetTempPath(), $"fleetvibe-{Guid.NewGuid():N}.jsonl");

@@ -70,9 +70,27 @@ public class BatchReadingTests
     [Fact]
     public void A_state_is_gauges()
     {
-        var read = BatchReading.Read(Settings, Hello, new CollectorBatch { States = { new ModelState { AtUs = StartUs, Running = 2, KvCachePercent = 140 } } });
+        var read = BatchReading.Read(Settings, Hello, new CollectorBatch { States = { new ModelState { AtUs = StartUs, Running = 2, KvCachePercent = 40 } } });
 
-        Assert.Equal(new ModelGauges(Chat, At(0)) { Running = 2 }, Assert.Single(read.Gauges));
+        Assert.Equal(new ModelGauges(Chat, At(0)) { Running = 2, KvCachePercent = 40 }, Assert.Single(read.Gauges));
+        Assert.Equal((0, ""), (read.Skipped, read.SkippedWhy));
+    }
+
+    public static TheoryData<ModelState, string> StatesOutOfRange => new()
+    {
+        { new ModelState { AtUs = StartUs, Waiting = 2, KvCachePercent = 150 }, "a state with kv_cache_percent = 150" },
+        { new ModelState { AtUs = StartUs, Waiting = 2, KvCachePercent = double.NaN }, "a state with kv_cache_percent = NaN" },
+        { new ModelState { AtUs = StartUs, Waiting = 2, Running = ulong.MaxValue }, "a state with running = 18446744073709551615" },
+    };
+
+    [Theory]
+    [MemberData(nameof(StatesOutOfRange))]
+    public void A_value_out_of_range_is_skipped_and_named_and_the_others_of_its_state_stand(ModelState state, string why)
+    {
+        var read = BatchReading.Read(Settings, Hello, new CollectorBatch { States = { state } });
+
+        Assert.Equal(new ModelGauges(Chat, At(0)) { Waiting = 2 }, Assert.Single(read.Gauges));
+        Assert.Equal((1, why), (read.Skipped, read.SkippedWhy));
     }
 
     public static TheoryData<FinishedRequest, string> BadRequests => new()

@@ -5,6 +5,9 @@ internal interface ILineFormat
 {
     /// <param name="line">Without its newline and its envelope; not blank.</param>
     ParsedLine Read(ReadOnlySpan<byte> line, in LineContext context);
+
+    /// <summary>What a person should know of the lines that were read, once; null where there is nothing more.</summary>
+    string? TakeNote() => null;
 }
 
 /// <summary>What is known of a line beside its text.</summary>
