@@ -120,6 +120,17 @@ public sealed class LogFormatTests
     }
 
     [Fact]
+    public void Engines_of_one_number_in_two_files_are_two()
+    {
+        var format = LogFormats.CreateReader(new JsonLogSourceSettings { Path = "", Format = "vllm_stats", Model = "m" });
+        long? Running(ulong file, int requests) => format.Read(
+            Encoding.UTF8.GetBytes($"INFO 11-24 06:00:04 [l.py:1] Engine 000: Avg prompt throughput: 1 tokens/s, Running: {requests} reqs, Waiting: 0 reqs"),
+            new LineContext(null, Now, file)).Gauges?.Running;
+
+        Assert.Equal([4, 5, 3], new[] { Running(1, 4), Running(2, 1), Running(1, 2) });
+    }
+
+    [Fact]
     public void Statistics_of_vLLM_are_gauges_of_all_its_engines()
     {
         var look = Read("vllm_stats", """
