@@ -96,20 +96,21 @@ public class DurabilityTests
         Assert.Equal([false, false, false], await SmallWriterAsync("OFF"));
     }
 
-    // Another program that writes with SQLite and answers over a socket, in frames of HTTP/2.
+    // Another program that writes with SQLite and answers over a socket, in frames of HTTP/2. The first question comes with the preface.
     private static async Task<IReadOnlyList<bool>> SmallWriterAsync(string synchronous)
     {
         using var folder = new TemporaryFolder();
         var script = folder.Write("writer.py", $"""
             import socket, sqlite3
             frame = bytes([0, 0, 4, 1, 4, 0, 0, 0, 1, 0, 0, 0, 0])
+            preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
             client, server = socket.socketpair()
             log = sqlite3.connect("{folder.Path}/commit-log.db", isolation_level=None)
             log.execute("PRAGMA journal_mode = WAL")
             log.execute("PRAGMA synchronous = {synchronous}")
             log.execute("CREATE TABLE t (x)")
             for i in range(3):
-                client.sendall(frame)
+                client.sendall(preface + frame if i == 0 else frame)
                 server.recv(64)
                 log.execute("INSERT INTO t VALUES (?)", (i,))
                 server.sendall(frame)

@@ -10,11 +10,14 @@ internal static partial class SystemCallTrace
 
     // The header of a write-ahead log is written and synced apart, before the first pages.
     private const int HeaderBytes = 32;
-    private const int ShownBytes = 256;
+    private const int ShownBytes = 1024;
 
     private const byte DataFrame = 0;
     private const byte HeadersFrame = 1;
     private const int FrameHeaderBytes = 9;
+
+    // What a client says first; where the server is slow to read, the first question follows in the same read.
+    private static ReadOnlySpan<byte> Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8;
 
     // Of a gRPC message: compressed flag and length.
     private const int PrefixBytes = 5;
@@ -192,7 +195,7 @@ internal static partial class SystemCallTrace
     // As far as the trace shows them.
     private static IEnumerable<(byte Type, byte[] Payload)> Frames(byte[] bytes)
     {
-        for (var at = 0; at + FrameHeaderBytes <= bytes.Length;)
+        for (var at = bytes.AsSpan().StartsWith(Preface) ? Preface.Length : 0; at + FrameHeaderBytes <= bytes.Length;)
         {
             var length = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
             var end = Math.Min(bytes.Length, at + FrameHeaderBytes + length);
