@@ -19,7 +19,6 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     private byte[] last = [];
     private int lastLength;
     private long position;
-    private long lengthAtStart;
 
     /// <summary>The last read ended before the file's content does.</summary>
     public bool IsCut { get; private set; }
@@ -28,7 +27,7 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 
     public int Read(Span<byte> buffer, long offset)
     {
-        if (stream is null || offset < position - lastLength || RandomAccess.GetLength(handle) != lengthAtStart)
+        if (stream is null || offset < position - lastLength)
         {
             Begin();
         }
@@ -107,7 +106,6 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     private void Begin()
     {
         stream?.Dispose();
-        lengthAtStart = RandomAccess.GetLength(handle);
         stream = new GZipStream(new HandleStream(handle), CompressionMode.Decompress);
         (position, lastLength, IsCut) = (0, 0, false);
     }

@@ -25,6 +25,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private readonly JsonLogSourceSettings settings;
     private readonly IActorRef accumulator;
     private readonly TimeProvider time;
+    private readonly Func<StartSource, ILogTailer> open;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly SkipCounts skipped = new();
     private readonly SkipCounts skippedEver = new();
@@ -50,17 +51,24 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private string toldState = "";
     private readonly HashSet<SkipReason> toldSkips = [];
 
-    public JsonLogActor(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time)
+    public JsonLogActor(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time, Func<StartSource, ILogTailer> open)
     {
         this.settings = settings;
         this.accumulator = accumulator;
         this.time = time;
+        this.open = open;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     internal static Props CreateProps(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time) =>
-        Props.Create(() => new JsonLogActor(settings, accumulator, time));
+        CreateProps(settings, accumulator, time, start => LogPattern.IsPattern(settings.Path)
+            ? new LogGroupTailer(settings, time, start.Checkpoint, start.SpoolIsFresh)
+            : new LogTailer(settings, time, start.Checkpoint, start.SpoolIsFresh));
+
+    /// <param name="open">A tailer that goes on where the start says.</param>
+    internal static Props CreateProps(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time, Func<StartSource, ILogTailer> open) =>
+        Props.Create(() => new JsonLogActor(settings, accumulator, time, open));
 
     protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
 
@@ -111,9 +119,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         DropTailer();
         generation++;
         isReading = false;
-        tailer = LogPattern.IsPattern(settings.Path)
-            ? new LogGroupTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh)
-            : new LogTailer(settings, time, start!.Checkpoint, start.SpoolIsFresh);
+        tailer = open(start!);
     }
 
     private void DropTailer()

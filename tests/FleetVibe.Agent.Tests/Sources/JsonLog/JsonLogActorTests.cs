@@ -188,6 +188,65 @@ public sealed class JsonLogActorTests : TestKit
     }
 
     [Fact]
+    public async Task A_fault_of_the_reader_starts_again_behind_what_was_reported()
+    {
+        byte[] reported = [7];
+        var first = new ScriptedTailer(() => new LogBatch { Checkpoint = reported }, () => throw new InvalidOperationException("a fault of the code"));
+        var second = new ScriptedTailer(() => new LogBatch { Checkpoint = [8] });
+        var begun = new List<byte[]?>();
+        var source = await StartAsync(start =>
+        {
+            begun.Add(start.Checkpoint);
+            return begun.Count == 1 ? first : second;
+        });
+        Assert.Equal(reported, (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint);
+        source.Tell(ReportFolded.Instance);
+        await EventFilter.Error(contains: "starting again at the last folded position").ExpectOneAsync(() => PollAsync(source));
+        await PollAsync(source, TimeSpan.FromSeconds(1));
+        Assert.Equal([8], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+        Assert.Equal([null, reported], begun);
+    }
+
+    [Fact]
+    public async Task What_a_look_brings_after_a_new_start_is_dropped()
+    {
+        using var gate = new ManualResetEventSlim();
+        var old = new ScriptedTailer(() =>
+        {
+            gate.Wait();
+            return new LogBatch { Checkpoint = [7] };
+        });
+        var source = await StartAsync(start => start.Checkpoint is null ? old : new ScriptedTailer(() => new LogBatch { Checkpoint = [8] }, () => new LogBatch { Checkpoint = [9] }));
+        source.Tell(new StartSource([1], false, time.GetUtcNow()));
+        Assert.Equal([8], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+        source.Tell(ReportFolded.Instance);
+        gate.Set();
+        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await PollAsync(source);
+        Assert.Equal([9], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+    }
+
+    [Fact]
+    public async Task A_status_stands_for_a_look_that_began_after_it_was_asked_for()
+    {
+        using var gate = new ManualResetEventSlim();
+        var tailer = new ScriptedTailer(
+            () =>
+            {
+                gate.Wait();
+                return new LogBatch { Checkpoint = [1] };
+            },
+            () => new LogBatch());
+        var source = await StartAsync(_ => tailer);
+        source.Tell(CollectDue.Instance);
+        await source.Ask<ActorIdentity>(new Identify(0));
+        gate.Set();
+        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        source.Tell(ReportFolded.Instance);
+        Assert.NotNull((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+    }
+
+    [Fact]
     public async Task An_unknown_message_is_reported_as_unhandled()
     {
         var source = await StartAsync();
@@ -203,18 +262,24 @@ public sealed class JsonLogActorTests : TestKit
         log.Dispose();
     }
 
-    private async Task<IActorRef> StartAsync(JsonLogSourceSettings? settings = null)
+    private Task<IActorRef> StartAsync(JsonLogSourceSettings? settings = null) =>
+        StartAsync(JsonLogActor.CreateProps(settings ?? log.Settings, accumulator, time));
+
+    private Task<IActorRef> StartAsync(Func<StartSource, ILogTailer> open) =>
+        StartAsync(JsonLogActor.CreateProps(log.Settings, accumulator, time, open));
+
+    private async Task<IActorRef> StartAsync(Props props)
     {
-        var source = Sys.ActorOf(JsonLogActor.CreateProps(settings ?? log.Settings, accumulator, time));
+        var source = Sys.ActorOf(props);
         Assert.Equal("json_log:app.jsonl", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
         source.Tell(new StartSource(null, false, time.GetUtcNow()));
         return source;
     }
 
-    private async Task PollAsync(IActorRef source)
+    private async Task PollAsync(IActorRef source, TimeSpan? wait = null)
     {
         await source.Ask<ActorIdentity>(new Identify(0));
-        ((TestScheduler)Sys.Scheduler).Advance(log.Settings.Poll);
+        ((TestScheduler)Sys.Scheduler).Advance(wait ?? log.Settings.Poll);
     }
 
     private async Task<CollectionStatus> StatusAsync(IActorRef source)
@@ -224,5 +289,16 @@ public sealed class JsonLogActorTests : TestKit
         source.Tell(ReportFolded.Instance);
         Assert.NotNull(status);
         return status;
+    }
+
+    private sealed class ScriptedTailer(params Func<LogBatch>[] looks) : ILogTailer
+    {
+        private int next;
+
+        public LogBatch Poll() => looks[next++]();
+
+        public void Dispose()
+        {
+        }
     }
 }

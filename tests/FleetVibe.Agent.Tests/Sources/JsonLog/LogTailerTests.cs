@@ -185,6 +185,36 @@ public sealed class LogTailerTests : IDisposable
     }
 
     [Fact]
+    public void A_copy_that_comes_to_light_only_after_the_log_was_cut_counts_nothing_twice()
+    {
+        log.WriteLines(20);
+        var tailer = Start();
+        Look(tailer);
+        log.CopyTruncate("elsewhere");
+        log.WriteLines(1);
+        Assert.Contains("truncated at byte ", Assert.Single(Look(tailer).Notes), StringComparison.Ordinal);
+        File.Move(log.PathOf("elsewhere"), log.PathOf("app.jsonl.1"));
+        log.Rotate();
+        log.WriteLines(1);
+        Look(tailer);
+        Assert.Equal(log.Written, read);
+    }
+
+    [Fact]
+    public void A_copy_that_was_cut_short_while_nobody_looked_counts_nothing_twice()
+    {
+        log.WriteLines(20);
+        Look(Start());
+        log.CopyTruncate("app.jsonl.1");
+        File.WriteAllBytes(log.PathOf("app.jsonl.1"), File.ReadAllBytes(log.PathOf("app.jsonl.1"))[..^100]);
+        log.WriteLines(1);
+        var tailer = Start();
+        Assert.Contains("is gone; what was written to it after that is lost", Assert.Single(Look(tailer).Notes), StringComparison.Ordinal);
+        Look(tailer);
+        Assert.Equal(log.Written, read);
+    }
+
+    [Fact]
     public void Two_rotations_between_two_looks_lose_nothing()
     {
         log.WriteLines(2);
