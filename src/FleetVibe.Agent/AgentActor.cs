@@ -283,7 +283,7 @@ internal sealed partial class AgentActor : UntypedActor, IWithTimers
                 return;
             }
 
-            _spool.ReplaceAsync("lost").PipeTo(Self, success: _ => LoadDue.Instance, failure: e => new LoadFailed(e));
+            _spool.ReplaceAsync(_lostWhy).PipeTo(Self, success: _ => LoadDue.Instance, failure: e => new LoadFailed(e));
         }
     }
 

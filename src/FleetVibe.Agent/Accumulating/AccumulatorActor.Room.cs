@@ -27,9 +27,11 @@ internal sealed partial class AccumulatorActor
 
     private string Taker => _settings.Outlet is null ? "an aggregator that takes records" : "a reader of standard output";
 
-    private bool MayAnswer(string sourceKey) => !_failing && (!_full || (IsDropping && IsEngine(sourceKey)));
+    private bool MayAnswer(string sourceKey) => !_failing && (!_full || (IsDropping && !IsLog(sourceKey)));
 
-    private bool IsEngine(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is not (JsonLogSourceSettings or PushSourceSettings or ExecSourceSettings { Output: ExecOutput.Json }));
+    private bool IsLog(string sourceKey) => _settings.Sources.Any(source => source.Key == sourceKey && source is (JsonLogSourceSettings or PushSourceSettings or ExecSourceSettings { Output: ExecOutput.Json }));
+
+    private bool IsEngine(string sourceKey) => !IsLog(sourceKey) && _settings.Sources.Any(source => source.Key == sourceKey && source.Rank != SourceRank.None);
 
     private void LookAtRoom(DateTimeOffset now)
     {

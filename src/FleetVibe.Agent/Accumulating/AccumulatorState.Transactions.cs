@@ -36,7 +36,7 @@ internal sealed partial class AccumulatorState
 
     /// <summary>
     /// Takes the clock offset of a handshake. With the first one, windows that were opened since the start move by
-    /// whole windows; later ones only act on what is folded from then on.
+    /// whole windows; later ones, as steps of this node's clock, only act on what is folded from then on.
     /// </summary>
     internal void SetClockOffset(TimeSpan offset)
     {
@@ -45,9 +45,9 @@ internal sealed partial class AccumulatorState
         if (!_clockKnown && windows != 0)
         {
             MoveOpenWindows(windows * WindowClock.BaseSeconds);
+            _nextLive += windows * WindowClock.BaseSeconds;
         }
 
-        _nextLive += windows * WindowClock.BaseSeconds;
         ClockOffset = offset;
         _clockKnown = true;
     }
@@ -61,7 +61,7 @@ internal sealed partial class AccumulatorState
             || _superseded.Count > 0
             || (!MayClose(now) && sinceLast >= StoreInterval && _open.Values.Any(part => part.IsDirty))
             || ((_closableFolded || _onlyHere || _isAwaited) && (sinceLast >= CatchUpInterval || sinceLast < TimeSpan.Zero))
-            || (MayClose(now) && IsClosable(_nextLive, Corrected(now)));
+            || (MayClose(now) && (IsClosable(_nextLive, Corrected(now)) || WasSetBack(Corrected(now))));
     }
 
     /// <summary>
@@ -93,6 +93,7 @@ internal sealed partial class AccumulatorState
             Open = open,
             Moved = [.. _moved],
             Checkpoints = new Dictionary<string, byte[]>(_pendingCheckpoints),
+            Sources = _sources.Keys,
             Superseded = [.. _superseded],
             Seen = _seen,
             OpenRequests = _openRequests,
@@ -117,6 +118,8 @@ internal sealed partial class AccumulatorState
     /// <summary>Whether records may be made: the clock is known, or was waited for long enough.</summary>
     internal bool MayClose(DateTimeOffset now) => _clockKnown || now - _startedAt >= HandshakePatience || now < _startedAt;
 
+    private bool WasSetBack(DateTimeOffset today) => _nextLive > WindowClock.StartOf(today);
+
     private bool IsClosable(long start, DateTimeOffset today) =>
         WindowClock.EndOf(start) + _settings.Grace <= today || IsFuture(start, today);
 
@@ -125,6 +128,7 @@ internal sealed partial class AccumulatorState
     private List<ClosingWindow> CloseWindows(DateTimeOffset today, bool all)
     {
         var newest = WindowClock.StartOf(today - _settings.Grace) - WindowClock.BaseSeconds;
+        _nextLive = WasSetBack(today) ? WindowClock.StartOf(today) : _nextLive;
 
         // After a pause of the whole machine only the newest window is known to have been idle.
         var firstLive = Math.Max(_nextLive, newest - (2 * WindowClock.BaseSeconds));

@@ -24,6 +24,9 @@ internal sealed record SpoolBatch
     /// <summary>By source key, as far as reports were folded.</summary>
     internal IReadOnlyDictionary<string, byte[]> Checkpoints { get; init; } = new Dictionary<string, byte[]>();
 
+    /// <summary>Keys of all sources that there are; the rows of others go once they are long unused.</summary>
+    internal IReadOnlyCollection<string> Sources { get; init; } = [];
+
     /// <summary>Keys of sources whose requests others count meanwhile: read again, a log goes on at its end and a counter at a baseline.</summary>
     internal IReadOnlyList<string> Superseded { get; init; } = [];
 

@@ -84,14 +84,19 @@ internal sealed class SpoolFile : IDisposable
         }
     }
 
+    /// <summary>The newest of those that were set aside; null where there is none.</summary>
+    internal string? LastAside =>
+        Directory.EnumerateFiles(_directory, "spool.*-*.db").MaxBy(File.GetLastWriteTimeUtc) is { } path ? System.IO.Path.GetFileName(path) : null;
+
     /// <summary>Renames the file and what belongs to it. Returns the new name.</summary>
-    internal string SetAside(string why, DateTimeOffset now)
+    /// <param name="state">A word for what it is, for the name.</param>
+    internal string SetAside(string state, DateTimeOffset now)
     {
         var stamp = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
-        var name = $"spool.{why}-{stamp}.db";
+        var name = $"spool.{state}-{stamp}.db";
         for (var n = 1; File.Exists(System.IO.Path.Combine(_directory, name)); n++)
         {
-            name = $"spool.{why}-{stamp}-{n}.db";
+            name = $"spool.{state}-{stamp}-{n}.db";
         }
 
         foreach (var companion in Companions.Where(companion => File.Exists(Path + companion)))

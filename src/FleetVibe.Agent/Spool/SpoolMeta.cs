@@ -127,15 +127,9 @@ internal sealed class SpoolMeta
         Put(connection, "records_coalesced", ledger.RecordsCoalesced);
     }
 
-    /// <summary>Notes an acknowledgement, in the transaction that forgets the record.</summary>
-    internal void NoteAcknowledged(SqliteConnection connection, long seq)
-    {
-        if (seq > HighestAcked)
-        {
-            Put(connection, "highest_acked", seq);
-            HighestAcked = seq;
-        }
-    }
+    internal static void WriteHighestAcked(SqliteConnection connection, long seq) => Put(connection, "highest_acked", seq);
+
+    internal void AcceptAcknowledged(long seq) => HighestAcked = Math.Max(HighestAcked, seq);
 
     internal static void WriteClockOffset(SqliteConnection connection, TimeSpan offset) => Put(connection, "clock_offset_ticks", offset.Ticks);
 

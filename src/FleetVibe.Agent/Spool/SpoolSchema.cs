@@ -18,15 +18,17 @@ internal static class SpoolSchema
         CREATE TABLE IF NOT EXISTS closed_windows (start INTEGER PRIMARY KEY, changed INTEGER NOT NULL, content BLOB);
         CREATE INDEX IF NOT EXISTS closed_windows_changed ON closed_windows (changed) WHERE content IS NOT NULL;
         CREATE TABLE IF NOT EXISTS sources (
-            key TEXT PRIMARY KEY, watched_since INTEGER NOT NULL, fresh INTEGER NOT NULL, checkpoint BLOB) WITHOUT ROWID;
+            key TEXT PRIMARY KEY, watched_since INTEGER NOT NULL, fresh INTEGER NOT NULL, checkpoint BLOB,
+            unused_hours INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
         """;
 
-    // From a spool without larger windows.
-    private const string FromFirst = """
-        ALTER TABLE records ADD COLUMN level INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE records ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
-        UPDATE records SET bytes = length(content);
-        """;
+    // What a spool of an earlier release lacks. Each comes in one transaction: an end half-way leaves it to the next start.
+    private static readonly (string Table, string Column, string Sql)[] Later =
+    [
+        ("records", "level", "ALTER TABLE records ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"),
+        ("records", "bytes", "ALTER TABLE records ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; UPDATE records SET bytes = length(content);"),
+        ("sources", "unused_hours", "ALTER TABLE sources ADD COLUMN unused_hours INTEGER NOT NULL DEFAULT 0;"),
+    ];
 
     // Holds all that a plan reads, in its order.
     private const string WaitingIndex = "CREATE INDEX IF NOT EXISTS records_waiting ON records (window_start, seq, level, bytes) WHERE offered = 0;";
@@ -35,9 +37,12 @@ internal static class SpoolSchema
     {
         Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;");
         Execute(connection, Tables);
-        if (Scalar(connection, "SELECT count(*) FROM pragma_table_info('records') WHERE name = 'level'") is 0L)
+        foreach (var (table, column, sql) in Later)
         {
-            Execute(connection, FromFirst);
+            if (Scalar(connection, $"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = '{column}'") is 0L)
+            {
+                Execute(connection, $"BEGIN IMMEDIATE; {sql} COMMIT;");
+            }
         }
 
         Execute(connection, WaitingIndex);

@@ -13,6 +13,12 @@ internal sealed partial class SpoolStore
     // Longer than the gateway takes anything for a window, so that a window that is not listed never had a record.
     private static readonly TimeSpan ClosedListed = TimeSpan.FromDays(4);
 
+    // Of time in which the agent ran without it: no step of the clock makes a source look forgotten.
+    private static readonly TimeSpan AgeSourcesEvery = TimeSpan.FromHours(1);
+    private const int UnusedKeptHours = 30 * 24;
+
+    private DateTimeOffset? _sourcesAged;
+
     /// <summary>Writes a batch: records, open and closed windows, checkpoints and counters, or nothing at all.</summary>
     internal CommitResult Commit(SpoolBatch batch, WindowCloser closer)
     {
@@ -32,9 +38,7 @@ internal sealed partial class SpoolStore
         if (batch.Events.Count > 0)
         {
             var content = new RecordContent { Level = WindowLevel._10S, WindowStart = WindowClock.StartOf(batch.At), Points = { batch.Events } };
-            Insert(next.NextSeq, next.OfferBudget-- > 0, requests: 0, content);
-            next.Records.Add(new SpooledRecord((ulong)next.NextSeq, IsLive: true));
-            next.NextSeq++;
+            Add(next, content, requests: 0, isLive: true);
         }
 
         foreach (var row in batch.Open)
@@ -63,6 +67,7 @@ internal sealed partial class SpoolStore
         }
 
         ForgetClosedWindows(batch.At);
+        ForgetUnusedSources(batch);
         if (next.HighestOffered > _meta.HighestOffered)
         {
             SpoolMeta.WriteHighestOffered(_connection, next.HighestOffered);
@@ -103,13 +108,7 @@ internal sealed partial class SpoolStore
         next.PointsSkipped += closed.PointsSkipped;
         foreach (var (content, requests) in closed.Contents)
         {
-            var offered = closing.IsLive && next.OfferBudget > 0;
-            next.OfferBudget -= offered ? 1 : 0;
-            next.HighestOffered = offered ? next.NextSeq : next.HighestOffered;
-            Insert(next.NextSeq, offered, requests, content);
-            next.Records.Add(new SpooledRecord((ulong)next.NextSeq, closing.IsLive));
-            next.NextSeq++;
-            next.Requests += requests;
+            Add(next, content, requests, closing.IsLive);
         }
 
         Execute("DELETE FROM open_windows WHERE start = $start", ("$start", start));
@@ -124,6 +123,17 @@ internal sealed partial class SpoolStore
                 ("$changed", batch.At.ToUnixTimeSeconds()),
                 ("$content", StoredWindowMapper.ToStored(closed.Whole).ToByteArray()));
         }
+    }
+
+    private void Add(Draft next, RecordContent content, long requests, bool isLive)
+    {
+        var offered = isLive && next.OfferBudget > 0;
+        next.OfferBudget -= offered ? 1 : 0;
+        next.HighestOffered = offered ? next.NextSeq : next.HighestOffered;
+        Insert(next.NextSeq, offered, requests, content);
+        next.Records.Add(new SpooledRecord((ulong)next.NextSeq, isLive));
+        next.NextSeq++;
+        next.Requests += requests;
     }
 
     private (ClosedState State, WindowPart? Before) FindClosed(long start, DateTimeOffset now)
@@ -150,6 +160,25 @@ internal sealed partial class SpoolStore
             "UPDATE closed_windows SET content = NULL WHERE content IS NOT NULL AND changed < $before",
             ("$before", (now - ClosedKept).ToUnixTimeSeconds()));
         Execute("DELETE FROM closed_windows WHERE start < $before", ("$before", (now - ClosedListed).ToUnixTimeSeconds()));
+    }
+
+    // Found targets come and go, each with a name of its own.
+    private void ForgetUnusedSources(SpoolBatch batch)
+    {
+        _sourcesAged ??= batch.At;
+        if ((batch.At - _sourcesAged.Value).Duration() < AgeSourcesEvery)
+        {
+            return;
+        }
+
+        _sourcesAged = batch.At;
+        Execute("UPDATE sources SET unused_hours = unused_hours + 1");
+        foreach (var key in batch.Sources)
+        {
+            Execute("UPDATE sources SET unused_hours = 0 WHERE key = $key", ("$key", key));
+        }
+
+        Execute("DELETE FROM sources WHERE unused_hours > $hours", ("$hours", UnusedKeptHours));
     }
 
     private sealed class Draft

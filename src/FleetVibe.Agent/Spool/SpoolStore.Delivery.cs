@@ -59,6 +59,7 @@ internal sealed partial class SpoolStore
         var refusals = refused.ToLookup(part => part.Seq);
         var ledger = _meta.Ledger;
         var gone = 0;
+        long highest = 0;
         foreach (var range in ranges)
         {
             var acknowledged = Acknowledged(range);
@@ -69,7 +70,7 @@ internal sealed partial class SpoolStore
                 if (requests > 0)
                 {
                     // A record without any may never reach the commit log.
-                    _meta.NoteAcknowledged(_connection, seq);
+                    highest = Math.Max(highest, seq);
                 }
 
                 Execute("DELETE FROM records WHERE seq = $seq", ("$seq", seq));
@@ -79,7 +80,13 @@ internal sealed partial class SpoolStore
             ledger = ledger with { Duplicates = ledger.Duplicates + Math.Max(0, (long)named - acknowledged.Count) };
         }
 
+        if (highest > _meta.HighestAcked)
+        {
+            SpoolMeta.WriteHighestAcked(_connection, highest);
+        }
+
         SaveLedger(ledger, _meta.NextSeq, transaction);
+        _meta.AcceptAcknowledged(highest);
         _records -= gone;
         return Status;
     }

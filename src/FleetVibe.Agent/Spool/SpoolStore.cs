@@ -27,6 +27,9 @@ internal sealed partial class SpoolStore : IDisposable
         _records = Count("SELECT count(*) FROM records");
     }
 
+    /// <summary>Whether it was begun with this opening.</summary>
+    internal bool IsNew => _bornNow;
+
     /// <summary>Why the spool before this one was lost, until its event is stored.</summary>
     internal string? LostWhy { get; set; }
 

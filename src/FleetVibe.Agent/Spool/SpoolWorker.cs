@@ -18,6 +18,9 @@ internal sealed partial class SpoolWorker : IDisposable
     private SpoolFile? _file;
     private SpoolStore? _store;
 
+    // Set aside, and the one that takes its place is not open yet.
+    private (string Aside, string Why)? _lost;
+
     private SpoolWorker(string directory, TimeProvider time, ILogger log)
     {
         _directory = directory;
@@ -49,14 +52,14 @@ internal sealed partial class SpoolWorker : IDisposable
     }
 
     /// <summary>Runs a piece of work on the spool's thread, after all that was handed over before.</summary>
-    internal Task<T> RunAsync<T>(Func<SpoolStore, T> work) => EnqueueAsync(() => work(_store!));
+    internal Task<T> RunAsync<T>(Func<SpoolStore, T> work) => EnqueueAsync(() => work(Store()));
 
-    /// <summary>Sets the spool aside as lost and begins a new instance.</summary>
+    /// <summary>Sets the spool aside as lost and begins a new instance; where that fails it is tried again with the next work.</summary>
+    /// <param name="why">What the operator is told.</param>
     internal Task<SpoolStatus> ReplaceAsync(string why) => EnqueueAsync(() =>
     {
-        _store!.Dispose();
-        Begin(_file!.SetAside(why, _time.GetUtcNow()), why);
-        return _store.Status;
+        SetAside("lost", why);
+        return Store().Status;
     });
 
     public void Dispose()
@@ -77,21 +80,43 @@ internal sealed partial class SpoolWorker : IDisposable
         try
         {
             connection = _file.Open();
-            _store = SpoolStore.Open(connection, false, _time.GetUtcNow());
+            _store = SpoolStore.Open(connection, _file.LastAside is not null, _time.GetUtcNow());
             _store.Load();
+            if (_store.IsNew && _file.LastAside is { } aside)
+            {
+                TellLost(aside, "it was set aside, and the agent ended before the new one was begun");
+            }
         }
         catch (Exception e) when (e is SpoolDamagedException || (e is SqliteException sqlite && SpoolFile.IsDamage(sqlite)))
         {
             connection?.Dispose();
-            Begin(_file.SetAside("damaged", _time.GetUtcNow()), e.Message);
+            SetAside("damaged", e.Message);
+            Store();
         }
     }
 
-    private void Begin(string asideName, string why)
+    private SpoolStore Store()
     {
-        LogSpoolLost(_file!.Path, why, asideName);
-        _store = SpoolStore.Open(_file.Open(), true, _time.GetUtcNow());
-        _store.LostWhy = why;
+        if (_lost is var (aside, why))
+        {
+            _store = SpoolStore.Open(_file!.Open(), true, _time.GetUtcNow());
+            TellLost(aside, why);
+            _lost = null;
+        }
+
+        return _store!;
+    }
+
+    private void SetAside(string state, string why)
+    {
+        _store?.Dispose();
+        _lost = (_file!.SetAside(state, _time.GetUtcNow()), why);
+    }
+
+    private void TellLost(string aside, string why)
+    {
+        LogSpoolLost(_file!.Path, why, aside);
+        _store!.LostWhy = why;
     }
 
     private Task<T> EnqueueAsync<T>(Func<T> work)

@@ -4,7 +4,8 @@ using System.Text;
 namespace FleetVibe.Protocol.Transport;
 
 /// <summary>
-/// A bearer token, fixed or out of a file that is read again when it changes. Never printed: <see cref="ToString"/> hides it.
+/// A bearer token, fixed or out of a file, which is read at every use: no time of a file tells that the link to it was
+/// turned to another, as Kubernetes does. Never printed: <see cref="ToString"/> hides it.
 /// Thread safe.
 /// </summary>
 public sealed class BearerToken
@@ -12,7 +13,6 @@ public sealed class BearerToken
     private readonly string? _path;
     private readonly Lock _lock = new();
     private string _value;
-    private DateTime _readVersion;
 
     private BearerToken(string? path, string value)
     {
@@ -47,18 +47,13 @@ public sealed class BearerToken
 
             lock (_lock)
             {
-                var version = File.GetLastWriteTimeUtc(_path);
-                if (_value.Length == 0 || version != _readVersion)
+                try
                 {
-                    try
-                    {
-                        _value = Read(_path);
-                        _readVersion = version;
-                    }
-                    catch (Exception e) when (_value.Length > 0 && e is IOException or UnauthorizedAccessException or InvalidDataException)
-                    {
-                        // Half-way through a replacement: the last good token stays until the next look.
-                    }
+                    _value = Read(_path);
+                }
+                catch (Exception e) when (_value.Length > 0 && e is IOException or UnauthorizedAccessException or InvalidDataException)
+                {
+                    // Half-way through a replacement: the last good token stays until the next look.
                 }
 
                 return _value;

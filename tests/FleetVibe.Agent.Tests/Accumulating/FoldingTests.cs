@@ -122,6 +122,25 @@ public class FoldingTests
         Assert.Equal(new Dictionary<long, long> { [0] = 2, [30] = 1 }, RequestsByWindow(state, 15));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7200)]
+    public void A_clock_that_is_set_back_stops_no_window_whether_an_aggregator_says_so_or_not(int correction)
+    {
+        var state = State(Settings(RequestLog), startedAt: 7200);
+        state.TakeBatch(At(7300), 0);
+        state.SetClockOffset(TimeSpan.FromSeconds(correction));
+        state.Fold(Lines(1, Request(105)), At(105));
+        if (state.IsTransactionDue(At(106)))
+        {
+            state.TakeBatch(At(106), 0);
+        }
+
+        Assert.False(state.IsTransactionDue(At(107)));
+        Assert.True(state.IsTransactionDue(At(112)));
+        Assert.Equal(Start + 100 + correction, Assert.Single(state.TakeBatch(At(112), 0).Closing, closing => closing.IsLive && closing.Part.CountedRequests == 1).Part.Start);
+    }
+
     [Fact]
     public void Before_the_first_handshake_no_record_is_made_for_thirty_seconds_and_then_one_is()
     {

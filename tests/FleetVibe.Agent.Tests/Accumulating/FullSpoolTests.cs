@@ -77,6 +77,22 @@ public sealed class FullSpoolTests : TestKit
     }
 
     [Fact]
+    public async Task A_GPU_tool_makes_nothing_be_dropped()
+    {
+        using var folder = new TempFolder();
+        using var spool = await OpenAsync(folder.Path);
+        var before = await FillAsync(spool, windows: 400, apart: 3600);
+        var gpus = new NvidiaSmiSourceSettings();
+        var accumulator = await AccumulatorAsync(spool, Settings(RequestLog, gpus) with { SpoolMaxBytes = before.UsedBytes }, CreateTestProbe());
+        accumulator.Tell(new SourceReport(gpus.Key), TestActor);
+        await AdvanceAsync(accumulator, 1);
+        _time.Advance(RoomRule.Patience);
+        await AdvanceAsync(accumulator, 2);
+        Assert.False(HasMessages);
+        Assert.Equal(before.Ledger, (await spool.RunAsync(store => store.Status)).Ledger);
+    }
+
+    [Fact]
     public async Task What_happened_is_told_once_in_the_next_record()
     {
         using var folder = new TempFolder();

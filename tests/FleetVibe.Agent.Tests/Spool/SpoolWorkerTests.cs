@@ -167,8 +167,106 @@ public sealed class SpoolWorkerTests : IDisposable
         using var spool = await OpenAsync();
         var before = (await spool.RunAsync(store => store.Status)).Instance;
 
-        Assert.NotEqual(before, (await spool.ReplaceAsync("lost")).Instance);
+        Assert.NotEqual(before, (await spool.ReplaceAsync("it went back in time")).Instance);
         Assert.Single(Directory.GetFiles(_folder.Path, "spool.lost-*.db"));
+        Assert.Equal("it went back in time", (await spool.RunAsync(store => store.Load())).LostWhy);
+    }
+
+    [SmallDiskFact]
+    public async Task A_spool_that_could_not_be_replaced_is_replaced_with_the_next_work()
+    {
+        using var disk = new SmallDisk();
+        using var spool = await OpenAsync(disk.Path);
+        var before = (await spool.RunAsync(store => store.Status)).Instance;
+        disk.Fill();
+        await Assert.ThrowsAsync<SpoolException>(() => spool.ReplaceAsync("it went back in time"));
+        await Assert.ThrowsAsync<SpoolException>(() => spool.RunAsync(store => store.Status));
+        disk.Empty();
+        Assert.NotEqual(before, (await spool.RunAsync(store => store.Status)).Instance);
+        Assert.Equal("it went back in time", (await spool.RunAsync(store => store.Load())).LostWhy);
+    }
+
+    [Fact]
+    public async Task An_end_before_the_new_spool_was_begun_loses_no_knowledge_of_the_old_one()
+    {
+        using (var spool = await OpenAsync())
+        {
+            await spool.RunAsync(store => store.Watch("json_log:old", At(0)));
+        }
+
+        using (var file = SpoolFile.Lock(_folder.Path))
+        {
+            file.SetAside("lost", At(0));
+        }
+
+        using var fresh = await OpenAsync();
+        Assert.True((await fresh.RunAsync(store => store.Watch("json_log:old", At(0)))).IsFresh);
+        Assert.Contains("was set aside", (await fresh.RunAsync(store => store.Load())).LostWhy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_set_aside_once_says_nothing_of_a_spool_that_was_begun_since()
+    {
+        using (var spool = await OpenAsync())
+        {
+            await spool.ReplaceAsync("lost");
+        }
+
+        using var again = await OpenAsync();
+        Assert.Null((await again.RunAsync(store => store.Load())).LostWhy);
+    }
+
+    [Fact]
+    public async Task An_upgrade_that_ends_half_way_is_gone_on_with()
+    {
+        using (await OpenAsync())
+        {
+        }
+
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(_folder.Path, SpoolFile.FileName)};Pooling=False"))
+        {
+            connection.Open();
+            SpoolSchema.Execute(connection, "DROP INDEX records_waiting; ALTER TABLE records DROP COLUMN bytes; ALTER TABLE sources DROP COLUMN unused_hours;");
+        }
+
+        using var again = await OpenAsync();
+        Assert.Equal(0, (await again.RunAsync(store => store.Status)).Records);
+    }
+
+    [Fact]
+    public async Task What_happened_goes_out_as_offered_and_the_spool_remembers_that()
+    {
+        using var spool = await OpenAsync();
+        var state = State(Settings(RequestLog));
+        var batch = state.TakeBatch(At(1), offerBudget: 5) with { Events = [new FleetVibe.Protocol.V1.Point { Measurement = "vibe_event" }] };
+        var seq = Assert.Single((await spool.RunAsync(store => store.Commit(batch, new WindowCloser(Settings(RequestLog))))).Records).Seq;
+        Assert.Equal([seq], await spool.RunAsync(store => store.OfferedSequences()));
+        Assert.Equal(seq, (await spool.RunAsync(store => store.Status)).HighestOffered);
+    }
+
+    [Fact]
+    public async Task A_source_that_was_not_used_for_a_month_of_work_is_forgotten()
+    {
+        using var spool = await OpenAsync();
+        await spool.RunAsync(store => store.Watch("json_log:gone", At(0)));
+        await spool.RunAsync(store => store.Watch(RequestLog.Key, At(0)));
+        var state = State(Settings(RequestLog));
+        var hour = 0;
+        async Task WorkAsync(int hours)
+        {
+            for (var end = hour + hours; hour < end; hour++)
+            {
+                var batch = state.TakeBatch(At(hour * 3600d), 0) with { Closing = [] };
+                await spool.RunAsync(store => store.Commit(batch, new WindowCloser(Settings(RequestLog))));
+            }
+        }
+
+        async Task<DateTimeOffset> WatchedAsync(string key) => (await spool.RunAsync(store => store.Watch(key, At(9e6)))).WatchedSince;
+        await WorkAsync(30 * 24);
+        Assert.Equal(At(0), await WatchedAsync("json_log:gone"));
+        await WorkAsync(2);
+        Assert.Equal(At(9e6), await WatchedAsync("json_log:gone"));
+        Assert.Equal(At(0), await WatchedAsync(RequestLog.Key));
     }
 
     [Fact]

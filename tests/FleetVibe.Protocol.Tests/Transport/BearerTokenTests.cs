@@ -11,24 +11,53 @@ public sealed class BearerTokenTests : IDisposable
     [Fact]
     public void A_token_file_is_trimmed_and_read_again_when_it_changes()
     {
-        Write(" first\r\n", 1);
+        File.WriteAllText(_path, " first\r\n");
         var token = BearerToken.FromFile(_path);
         Assert.Equal("first", token.Current);
 
-        Write("second", 2);
+        File.WriteAllText(_path, "second");
         Assert.Equal("second", token.Current);
         Assert.True(token.Matches("second"));
         Assert.False(token.Matches("first"));
     }
 
     [Fact]
+    public void A_link_that_is_turned_to_another_file_brings_another_token()
+    {
+        var folder = Directory.CreateTempSubdirectory("fleetvibe-token-").FullName;
+        try
+        {
+            foreach (var version in new[] { "first", "other" })
+            {
+                Directory.CreateDirectory(Path.Combine(folder, version));
+                File.WriteAllText(Path.Combine(folder, version, "token"), version);
+                File.SetLastWriteTimeUtc(Path.Combine(folder, version, "token"), DateTime.UnixEpoch);
+            }
+
+            var data = Path.Combine(folder, "..data");
+            Directory.CreateSymbolicLink(data, "first");
+            File.CreateSymbolicLink(Path.Combine(folder, "token"), Path.Combine("..data", "token"));
+            var token = BearerToken.FromFile(Path.Combine(folder, "token"));
+            Assert.Equal("first", token.Current);
+
+            Directory.CreateSymbolicLink(data + "_tmp", "other");
+            File.Move(data + "_tmp", data, overwrite: true);
+            Assert.Equal("other", token.Current);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_file_that_is_being_replaced_leaves_the_last_good_token()
     {
-        Write("good", 1);
+        File.WriteAllText(_path, "good");
         var token = BearerToken.FromFile(_path);
         Assert.Equal("good", token.Current);
 
-        Write("", 2);
+        File.WriteAllText(_path, "");
         Assert.Equal("good", token.Current);
     }
 
@@ -37,7 +66,7 @@ public sealed class BearerTokenTests : IDisposable
     [InlineData("two lines\nof it")]
     public void A_file_that_never_held_a_token_is_an_error_that_names_it(string content)
     {
-        Write(content, 1);
+        File.WriteAllText(_path, content);
 
         var error = Assert.Throws<InvalidDataException>(() => BearerToken.FromFile(_path).Current);
         Assert.Contains(_path, error.Message, StringComparison.Ordinal);
@@ -83,12 +112,5 @@ public sealed class BearerTokenTests : IDisposable
         var refusal = Record.Exception(() => ListenExtensions.RequireProtection(settings));
         Assert.Equal(allowed, refusal is null);
         Assert.True(allowed || refusal!.Message.Contains("cert_file", StringComparison.Ordinal));
-    }
-
-    // Files written within one tick of the file system's clock would look unchanged.
-    private void Write(string content, int version)
-    {
-        File.WriteAllText(_path, content);
-        File.SetLastWriteTimeUtc(_path, new DateTime(2026, 11, 24, 0, 0, version, DateTimeKind.Utc));
     }
 }

@@ -1,18 +1,19 @@
 using System.Buffers;
 using System.Buffers.Text;
+using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Agent.Sources.JsonLog;
 
 /// <summary>
 /// Reads the moment a log line was written for: RFC 3339 with any fraction and offset, Python's
 /// <c>2025-11-24 06:00:04,123</c>, GIN's <c>2025/11/24 - 06:00:01</c>, nginx's <c>24/Nov/2025:06:00:01 +0000</c>, or unix time
-/// in s, ms, us or ns, told apart by magnitude.
+/// in s, ms, us or ns, told apart by magnitude. Only moments of the years 1970 to 2099.
 /// </summary>
 internal static class LogTimestamp
 {
     /// <summary>The forms that are known, for a message that none of them fits.</summary>
     public const string KnownForms =
-        "2025-11-24T06:00:04.123Z with any fraction and offset, 2025-11-24 06:00:04,123, 2025/11/24 - 06:00:04, 24/Nov/2025:06:00:04 +0000, unix time in s, ms, us or ns";
+        "2025-11-24T06:00:04.123Z with any fraction and offset, 2025-11-24 06:00:04,123, 2025/11/24 - 06:00:04, 24/Nov/2025:06:00:04 +0000, unix time in s, ms, us or ns; of the years 1970 to 2099";
 
     // Up to here a number is in that unit: seconds until the year 5138, the others alike.
     private const decimal SecondsBelow = 100_000_000_000m;
@@ -53,7 +54,7 @@ internal static class LogTimestamp
         }
 
         moment = new DateTimeOffset((long)ticks, TimeSpan.Zero);
-        return true;
+        return WindowClock.Covers(moment);
     }
 
     /// <summary>vLLM's <c>11-24 06:00:04</c>, with anything behind it: in the year that brings it nearest to now.</summary>
@@ -124,7 +125,7 @@ internal static class LogTimestamp
         }
 
         moment = new DateTimeOffset(utc, TimeSpan.Zero);
-        return true;
+        return WindowClock.Covers(moment);
     }
 
     private static bool TryTakeDate(ReadOnlySpan<byte> text, out int year, out int month, out int day, out ReadOnlySpan<byte> clock)
