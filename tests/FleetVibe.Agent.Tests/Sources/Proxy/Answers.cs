@@ -37,6 +37,15 @@ internal sealed record Answer(string Name, AnswerFraming Framing, string Body, s
 
 
             """, "m 2..3 2 0/2 finished limited"),
+        new("OpenAI chat, streamed, its usage told before the end", AnswerFraming.Events, """
+            data: {"model":"m","choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":7}}
+
+            data: {"model":"m","choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":null,"completion_tokens":null}}
+
+            data: [DONE]
+
+
+            """, "m 1..1 1 5/7 finished"),
         new("OpenAI completion, whole", AnswerFraming.Whole, """
             {
               "id": "cmpl-1", "object": "text_completion", "model": "org\/m",

@@ -133,6 +133,53 @@ public class ProxyServerTests
     }
 
     [Fact]
+    public async Task Bytes_of_a_header_beyond_ASCII_pass_in_both_directions()
+    {
+        var seen = "";
+        await using var proxy = await TestProxy.StartAsync(context =>
+        {
+            // The server reads and writes UTF-8, of which the proxy must change nothing.
+            seen = context.Request.Headers["X-User"].ToString();
+            context.Response.Headers["X-User"] = seen;
+            return Task.CompletedTask;
+        });
+
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+            ResponseHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Client.BaseAddress!, "/v1/models"));
+        request.Headers.TryAddWithoutValidation("X-User", "Zoë");
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal("Zoë", seen);
+        Assert.Equal("Zoë", Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(Assert.Single(answer.Headers.GetValues("X-User")))));
+    }
+
+    [Fact]
+    public async Task A_request_of_any_size_passes()
+    {
+        long received = 0;
+        await using var proxy = await TestProxy.StartAsync(async context =>
+        {
+            context.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
+            var buffer = new byte[1 << 16];
+            for (int read; (read = await context.Request.Body.ReadAsync(buffer)) > 0;)
+            {
+                received += read;
+            }
+        });
+
+        // A server of this kind takes 30 MB, if it is not told otherwise.
+        var size = 31_000_000;
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/audio") { Content = new ByteArrayContent(new byte[size]) };
+        using var answer = await proxy.Client.SendAsync(request);
+        Assert.Equal((HttpStatusCode.OK, size), (answer.StatusCode, received));
+    }
+
+    [Fact]
     public async Task A_streamed_answer_is_measured()
     {
         var clock = new SteppingTime();
