@@ -15,17 +15,17 @@ internal sealed class GpuReporter(
     // What is not folded by then is older than any window that still cares.
     private const int MaxPending = 1024;
 
-    private readonly List<GpuSample> pending = [];
-    private bool isAwaitingFold;
-    private bool isStatusDue;
-    private bool hasSampleSinceStatus;
-    private long? lastSampleAt;
-    private long skipped;
+    private readonly List<GpuSample> _pending = [];
+    private bool _isAwaitingFold;
+    private bool _isStatusDue;
+    private bool _hasSampleSinceStatus;
+    private long? _lastSampleAt;
+    private long _skipped;
 
     // Why no samples come; null where they do, or where that is not known yet.
-    private string? failure;
-    private ErrorClass failureClass;
-    private string? toldLogProblem;
+    private string? _failure;
+    private ErrorClass _failureClass;
+    private string? _toldLogProblem;
 
     internal void Ready() => accumulator.Tell(new SourceMessages.SourceReady(settings.Key), self);
 
@@ -33,41 +33,41 @@ internal sealed class GpuReporter(
     internal void Start(byte[]? checkpoint)
     {
         watch?.Restore(checkpoint);
-        isAwaitingFold = false;
+        _isAwaitingFold = false;
     }
 
     internal void Fail(string text, ErrorClass error = ErrorClass.ToolFailed)
     {
-        if (failure is null)
+        if (_failure is null)
         {
             log.Warning("{Failure}", text);
         }
 
-        (failure, failureClass) = (text, error);
+        (_failure, _failureClass) = (text, error);
     }
 
     /// <summary>A sample was read: whatever failed is over.</summary>
     internal void Alive()
     {
-        hasSampleSinceStatus = true;
-        lastSampleAt = time.GetTimestamp();
-        if (failure is not null)
+        _hasSampleSinceStatus = true;
+        _lastSampleAt = time.GetTimestamp();
+        if (_failure is not null)
         {
             log.Info("{Reader} brings samples again", reader);
         }
 
-        failure = null;
+        _failure = null;
     }
 
-    internal void Skip(long count) => skipped += count;
+    internal void Skip(long count) => _skipped += count;
 
     internal void Add(IEnumerable<GpuSample> samples)
     {
-        pending.AddRange(samples.Select(sample => watch?.Mark(sample) ?? sample));
-        if (pending.Count > MaxPending)
+        _pending.AddRange(samples.Select(sample => watch?.Mark(sample) ?? sample));
+        if (_pending.Count > MaxPending)
         {
-            skipped += pending.Count - MaxPending;
-            pending.RemoveRange(0, pending.Count - MaxPending);
+            _skipped += _pending.Count - MaxPending;
+            _pending.RemoveRange(0, _pending.Count - MaxPending);
         }
 
         ReportIfDue();
@@ -75,7 +75,7 @@ internal sealed class GpuReporter(
 
     internal void OnCollectDue(bool isStarted)
     {
-        isStatusDue = isStarted;
+        _isStatusDue = isStarted;
         if (isStarted)
         {
             LookAtLog();
@@ -86,54 +86,54 @@ internal sealed class GpuReporter(
 
     internal void OnFolded()
     {
-        isAwaitingFold = false;
+        _isAwaitingFold = false;
         ReportIfDue();
     }
 
     internal void ReportIfDue()
     {
-        if (isAwaitingFold)
+        if (_isAwaitingFold)
         {
             return;
         }
 
-        var status = isStatusDue ? TakeStatus() : null;
-        isStatusDue &= status is null;
+        var status = _isStatusDue ? TakeStatus() : null;
+        _isStatusDue &= status is null;
         var (events, checkpoint) = watch?.Take() ?? ([], null);
-        if (status is null && pending.Count == 0 && events.Count == 0 && checkpoint is null)
+        if (status is null && _pending.Count == 0 && events.Count == 0 && checkpoint is null)
         {
             return;
         }
 
-        isAwaitingFold = true;
-        accumulator.Tell(new SourceReport(settings.Key) { Gpus = [.. pending], Status = status, Events = events, Checkpoint = checkpoint }, self);
-        pending.Clear();
+        _isAwaitingFold = true;
+        accumulator.Tell(new SourceReport(settings.Key) { Gpus = [.. _pending], Status = status, Events = events, Checkpoint = checkpoint }, self);
+        _pending.Clear();
     }
 
     private void LookAtLog()
     {
         watch?.LookAtLog(time.GetUtcNow());
-        if (watch?.LogProblem is { } problem && toldLogProblem is null)
+        if (watch?.LogProblem is { } problem && _toldLogProblem is null)
         {
             log.Info("{Problem}", problem);
         }
 
-        toldLogProblem = watch?.LogProblem;
+        _toldLogProblem = watch?.LogProblem;
     }
 
     /// <summary>Null while the first sample is still waited for: unknown is neither up nor down.</summary>
     private CollectionStatus? TakeStatus()
     {
-        var isFresh = hasSampleSinceStatus || (lastSampleAt is { } at && time.GetElapsedTime(at) < freshFor());
-        if (!isFresh && failure is null)
+        var isFresh = _hasSampleSinceStatus || (_lastSampleAt is { } at && time.GetElapsedTime(at) < freshFor());
+        if (!isFresh && _failure is null)
         {
             return null;
         }
 
-        var isDown = failure is not null && !hasSampleSinceStatus;
-        var status = new CollectionStatus(time.GetUtcNow(), isDown ? failureClass : null, isDown ? failure! : "", TimeSpan.Zero, skipped, 0);
-        hasSampleSinceStatus = false;
-        skipped = 0;
+        var isDown = _failure is not null && !_hasSampleSinceStatus;
+        var status = new CollectionStatus(time.GetUtcNow(), isDown ? _failureClass : null, isDown ? _failure! : "", TimeSpan.Zero, _skipped, 0);
+        _hasSampleSinceStatus = false;
+        _skipped = 0;
         return status;
     }
 }

@@ -14,16 +14,16 @@ internal sealed partial class GpuToolActor
 
     private static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(8);
 
-    private CancellationTokenSource? scan;
-    private bool isScanning;
+    private CancellationTokenSource? _scan;
+    private bool _isScanning;
 
     private void Scan()
     {
-        if (watch is not null && isStarted && scanner is not null && !isScanning && isRunning && hasSample && tool.ScanArguments is { } arguments)
+        if (_watch is not null && _isStarted && _scanner is not null && !_isScanning && _isRunning && _hasSample && _tool.ScanArguments is { } arguments)
         {
-            isScanning = true;
-            var cancellation = scan = new CancellationTokenSource();
-            Task.Run(() => ScanAsync(scanner, settings.Command, arguments, cancellation.Token))
+            _isScanning = true;
+            var cancellation = _scan = new CancellationTokenSource();
+            Task.Run(() => ScanAsync(_scanner, _settings.Command, arguments, cancellation.Token))
                 .PipeTo(Self, success: ended => ended, failure: _ => new ScanEnded(-1, []));
             Timers.StartSingleTimer(ScanTimer, ScanTooLong.Instance, ScanTimeout);
         }
@@ -49,24 +49,24 @@ internal sealed partial class GpuToolActor
     private void OnScanned(ScanEnded ended)
     {
         Timers.Cancel(ScanTimer);
-        isScanning = false;
-        scan?.Dispose();
-        scan = null;
-        var now = time.GetUtcNow();
-        if (ended.ExitCode != 0 || tool.ReadScan(ended.Lines, now) is not { } read)
+        _isScanning = false;
+        _scan?.Dispose();
+        _scan = null;
+        var now = _time.GetUtcNow();
+        if (ended.ExitCode != 0 || _tool.ReadScan(ended.Lines, now) is not { } read)
         {
-            reporter.Skip(1);
+            _reporter.Skip(1);
             return;
         }
 
-        watch!.Scan(read.Gpus, read.Processes, now);
-        reporter.Add(read.Instances);
+        _watch!.Scan(read.Gpus, read.Processes, now);
+        _reporter.Add(read.Instances);
     }
 
     private void KillScan()
     {
-        var cancellation = scan;
-        scan = null;
+        var cancellation = _scan;
+        _scan = null;
         _ = cancellation?.CancelAsync();
     }
 

@@ -22,40 +22,40 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
     private static readonly TimeSpan MinPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
 
-    private readonly GpuSourceSettings settings;
-    private readonly IGpuTool tool;
-    private readonly TimeProvider time;
-    private readonly IToolProcess process;
-    private readonly IToolProcess? scanner;
-    private readonly GpuWatch? watch;
-    private readonly GpuReporter reporter;
-    private readonly ILoggingAdapter log = Context.GetLogger();
-    private readonly List<GpuSample> tick = [];
+    private readonly GpuSourceSettings _settings;
+    private readonly IGpuTool _tool;
+    private readonly TimeProvider _time;
+    private readonly IToolProcess _process;
+    private readonly IToolProcess? _scanner;
+    private readonly GpuWatch? _watch;
+    private readonly GpuReporter _reporter;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly List<GpuSample> _tick = [];
 
-    private CancellationTokenSource? run;
-    private int generation;
-    private bool isRunning;
-    private bool isSilenced;
-    private bool isStarted;
-    private bool isRefused;
-    private bool hasSample;
-    private TimeSpan pause = MinPause;
-    private string lastText = "";
+    private CancellationTokenSource? _run;
+    private int _generation;
+    private bool _isRunning;
+    private bool _isSilenced;
+    private bool _isStarted;
+    private bool _isRefused;
+    private bool _hasSample;
+    private TimeSpan _pause = MinPause;
+    private string _lastText = "";
 
     public GpuToolActor(GpuSourceSettings settings, IGpuTool tool, IActorRef accumulator, TimeProvider time, IToolProcess process, IToolProcess? scanner, GpuWatch? watch)
     {
-        this.settings = settings;
-        this.tool = tool;
-        this.time = time;
-        this.process = process;
-        this.scanner = scanner;
-        this.watch = watch;
-        reporter = new GpuReporter(settings, accumulator, Self, time, watch, log, settings.Command, () => ReadTimeout);
+        _settings = settings;
+        _tool = tool;
+        _time = time;
+        _process = process;
+        _scanner = scanner;
+        _watch = watch;
+        _reporter = new GpuReporter(settings, accumulator, Self, time, watch, _log, settings.Command, () => ReadTimeout);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private TimeSpan ReadTimeout => settings.SampleInterval * 3 > MinReadTimeout ? settings.SampleInterval * 3 : MinReadTimeout;
+    private TimeSpan ReadTimeout => _settings.SampleInterval * 3 > MinReadTimeout ? _settings.SampleInterval * 3 : MinReadTimeout;
 
     /// <param name="createTool">For each incarnation of the actor its own.</param>
     /// <param name="scanner">Runs the second query; null means that there is none.</param>
@@ -63,13 +63,13 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
         GpuSourceSettings settings, Func<IGpuTool> createTool, IActorRef accumulator, TimeProvider time, IToolProcess process, IToolProcess? scanner = null, Func<GpuWatch>? createWatch = null) =>
         Props.Create(() => new GpuToolActor(settings, createTool(), accumulator, time, process, scanner, createWatch == null ? null : createWatch()));
 
-    protected override void PreStart() => reporter.Ready();
+    protected override void PreStart() => _reporter.Ready();
 
     protected override void PostStop()
     {
         KillRun();
         KillScan();
-        watch?.Dispose();
+        _watch?.Dispose();
     }
 
     protected override void OnReceive(object message)
@@ -77,30 +77,30 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
         switch (message)
         {
             case StartSource start:
-                reporter.Start(start.Checkpoint);
-                if (!isStarted)
+                _reporter.Start(start.Checkpoint);
+                if (!_isStarted)
                 {
-                    isStarted = true;
+                    _isStarted = true;
                     StartRun();
                 }
 
                 break;
             case CollectDue:
                 Scan();
-                reporter.OnCollectDue(isStarted);
+                _reporter.OnCollectDue(_isStarted);
                 break;
             case ReportFolded:
-                reporter.OnFolded();
+                _reporter.OnFolded();
                 break;
             case LineRead line:
-                if (line.Generation == generation)
+                if (line.Generation == _generation)
                 {
                     OnLine(line.Text);
                 }
 
                 break;
             case RunEnded ended:
-                if (ended.Generation == generation)
+                if (ended.Generation == _generation)
                 {
                     OnEnded(ended);
                 }
@@ -110,7 +110,7 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
                 EndTick();
                 break;
             case SilenceDue due:
-                if (due.Generation == generation)
+                if (due.Generation == _generation)
                 {
                     OnSilence();
                 }
@@ -133,31 +133,31 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
 
     private void StartRun()
     {
-        if (isRunning)
+        if (_isRunning)
         {
             return;
         }
 
-        isRunning = true;
-        isSilenced = false;
-        isRefused = false;
-        hasSample = false;
-        lastText = "";
-        generation++;
-        tool.Begin();
-        var (self, current) = (Self, generation);
-        var cancellation = run = new CancellationTokenSource();
-        var arguments = tool.Arguments;
-        Task.Run(() => process.RunAsync(settings.Command, arguments, line => self.Tell(new LineRead(current, line)), cancellation.Token))
+        _isRunning = true;
+        _isSilenced = false;
+        _isRefused = false;
+        _hasSample = false;
+        _lastText = "";
+        _generation++;
+        _tool.Begin();
+        var (self, current) = (Self, _generation);
+        var cancellation = _run = new CancellationTokenSource();
+        var arguments = _tool.Arguments;
+        Task.Run(() => _process.RunAsync(_settings.Command, arguments, line => self.Tell(new LineRead(current, line)), cancellation.Token))
             .PipeTo(self, success: code => new RunEnded(current, code, null), failure: fault => new RunEnded(current, 0, fault));
         AwaitLine();
     }
 
-    private void AwaitLine() => Timers.StartSingleTimer(SilenceTimer, new SilenceDue(generation), ReadTimeout);
+    private void AwaitLine() => Timers.StartSingleTimer(SilenceTimer, new SilenceDue(_generation), ReadTimeout);
 
     private void OnLine(string text)
     {
-        var line = tool.Read(text, time.GetUtcNow());
+        var line = _tool.Read(text, _time.GetUtcNow());
         switch (line.Kind)
         {
             case ToolLineKind.Sample:
@@ -168,16 +168,16 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
                 AwaitLine();
                 break;
             case ToolLineKind.Refused:
-                isRefused = true;
-                log.Info("{Command} does not know all that was asked: {Text}", settings.Command, ToolText.Clean(text));
+                _isRefused = true;
+                _log.Info("{Command} does not know all that was asked: {Text}", _settings.Command, ToolText.Clean(text));
                 break;
             default:
                 if (!string.IsNullOrWhiteSpace(text))
                 {
                     // No reason to wait longer: a tool that only complains is as good as silent.
-                    lastText = text;
-                    watch?.TakeText(text, time.GetUtcNow());
-                    reporter.Skip(line.Kind == ToolLineKind.Skipped ? 1 : 0);
+                    _lastText = text;
+                    _watch?.TakeText(text, _time.GetUtcNow());
+                    _reporter.Skip(line.Kind == ToolLineKind.Skipped ? 1 : 0);
                 }
 
                 break;
@@ -186,74 +186,74 @@ internal sealed partial class GpuToolActor : UntypedActor, IWithTimers
 
     private void OnSample(GpuSample sample)
     {
-        hasSample = true;
-        reporter.Alive();
-        pause = MinPause;
-        if (tick.Exists(other => other.Gpu == sample.Gpu))
+        _hasSample = true;
+        _reporter.Alive();
+        _pause = MinPause;
+        if (_tick.Exists(other => other.Gpu == sample.Gpu))
         {
             EndTick();
         }
 
-        tick.Add(sample);
+        _tick.Add(sample);
         Timers.StartSingleTimer(TickTimer, TickOver.Instance, TickGap);
     }
 
     private void EndTick()
     {
-        IReadOnlyList<GpuSample> whole = [.. tick];
-        tick.Clear();
-        reporter.Add(whole);
+        IReadOnlyList<GpuSample> whole = [.. _tick];
+        _tick.Clear();
+        _reporter.Add(whole);
     }
 
     private void OnSilence()
     {
-        isSilenced = true;
-        reporter.Fail($"{settings.Command} printed nothing for {ReadTimeout.TotalSeconds:0} s and is being killed; a hanging driver or GPU does that, see the kernel log{(watch is null ? "" : " for Xid errors")}");
+        _isSilenced = true;
+        _reporter.Fail($"{_settings.Command} printed nothing for {ReadTimeout.TotalSeconds:0} s and is being killed; a hanging driver or GPU does that, see the kernel log{(_watch is null ? "" : " for Xid errors")}");
         KillRun();
     }
 
     private void OnEnded(RunEnded ended)
     {
         Timers.Cancel(SilenceTimer);
-        isRunning = false;
-        run?.Dispose();
-        run = null;
-        foreach (var sample in tool.End(time.GetUtcNow()))
+        _isRunning = false;
+        _run?.Dispose();
+        _run = null;
+        foreach (var sample in _tool.End(_time.GetUtcNow()))
         {
             OnSample(sample);
         }
 
         EndTick();
-        if (isRefused)
+        if (_isRefused)
         {
             StartRun();
             return;
         }
 
-        if (tool.EndsByItself && hasSample && ended is { Fault: null, ExitCode: 0 })
+        if (_tool.EndsByItself && _hasSample && ended is { Fault: null, ExitCode: 0 })
         {
-            Timers.StartSingleTimer(StartTimer, StartDue.Instance, settings.SampleInterval);
+            Timers.StartSingleTimer(StartTimer, StartDue.Instance, _settings.SampleInterval);
             return;
         }
 
         // A run that was killed for its silence keeps that as its reason.
-        if (!isSilenced)
+        if (!_isSilenced)
         {
-            reporter.Fail(ended.Fault is { } fault
-                ? $"{settings.Command} cannot be run: {ToolText.Clean(fault.Message)}; {tool.Cure}"
-                : tool.Describe(ended.ExitCode, lastText));
+            _reporter.Fail(ended.Fault is { } fault
+                ? $"{_settings.Command} cannot be run: {ToolText.Clean(fault.Message)}; {_tool.Cure}"
+                : _tool.Describe(ended.ExitCode, _lastText));
         }
 
-        reporter.ReportIfDue();
-        tool.Forget();
-        Timers.StartSingleTimer(StartTimer, StartDue.Instance, pause);
-        pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
+        _reporter.ReportIfDue();
+        _tool.Forget();
+        Timers.StartSingleTimer(StartTimer, StartDue.Instance, _pause);
+        _pause = _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
     }
 
     private void KillRun()
     {
-        var cancellation = run;
-        run = null;
+        var cancellation = _run;
+        _run = null;
 
         // Its callbacks kill a process group: not on this thread.
         _ = cancellation?.CancelAsync();

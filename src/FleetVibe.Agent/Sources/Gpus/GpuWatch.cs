@@ -18,13 +18,13 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
     /// <summary>What nvidia-smi prints in the place of a board that it cannot reach, or of a value of one.</summary>
     private static readonly string[] LostTexts = ["Unable to determine the device handle", "GPU is lost", "GPU requires reset"];
 
-    private readonly ProcessWatch processes = new(own, table);
-    private readonly XidWatch xids = new();
-    private readonly List<SourceEvent> events = [];
-    private readonly HashSet<string> lostRows = new(StringComparer.Ordinal);
-    private readonly HashSet<string> lostTexts = new(StringComparer.Ordinal);
-    private KernelLogPosition? position;
-    private byte[]? checkpoint;
+    private readonly ProcessWatch _processes = new(own, table);
+    private readonly XidWatch _xids = new();
+    private readonly List<SourceEvent> _events = [];
+    private readonly HashSet<string> _lostRows = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _lostTexts = new(StringComparer.Ordinal);
+    private KernelLogPosition? _position;
+    private byte[]? _checkpoint;
 
     /// <summary>Why the kernel log cannot be read; null where it can, or is not to be.</summary>
     internal string? LogProblem { get; private set; }
@@ -45,16 +45,16 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
         try
         {
             var read = KernelLogCheckpoint.Parser.ParseFrom(stored);
-            position = read.Origin.Length > 0 ? new KernelLogPosition(read.Origin, read.Position) : null;
+            _position = read.Origin.Length > 0 ? new KernelLogPosition(read.Origin, read.Position) : null;
             foreach (var board in read.Boards)
             {
-                xids.Restore(board.Pci, board.Xid);
+                _xids.Restore(board.Pci, board.Xid);
             }
         }
         catch (InvalidProtocolBufferException)
         {
             // As if there were none: the past of the log is then remembered and not told again.
-            position = null;
+            _position = null;
         }
     }
 
@@ -63,29 +63,29 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
     {
         if (log is not null)
         {
-            var read = log.Read(position, now);
+            var read = log.Read(_position, now);
             LogProblem = read.Problem;
             foreach (var record in read.Records)
             {
                 if (Xid.In(record.Text) is { } xid)
                 {
-                    Take(xid, record.At, isOld: position is null);
+                    Take(xid, record.At, isOld: _position is null);
                 }
             }
 
-            if (position is not null && tellsOomKills)
+            if (_position is not null && tellsOomKills)
             {
-                events.AddRange(OomKill.EventsOf(read.Records));
+                _events.AddRange(OomKill.EventsOf(read.Records));
             }
 
-            if (read.Position is { } next && next != position)
+            if (read.Position is { } next && next != _position)
             {
-                position = next;
+                _position = next;
                 Store();
             }
         }
 
-        events.AddRange(xids.Due(now));
+        _events.AddRange(_xids.Due(now));
     }
 
     /// <summary>Takes an XID that the driver told itself; not where the kernel log is read, which has it too.</summary>
@@ -101,52 +101,52 @@ internal sealed class GpuWatch(OwnProcesses own, IProcessTable table, IKernelLog
     /// <summary>Takes a text that a tool printed and that is no sample: one that tells of a lost board is an event, once.</summary>
     internal void TakeText(string text, DateTimeOffset at)
     {
-        if (lostTexts.Count < MostLostTexts && LostTexts.Any(lost => text.Contains(lost, StringComparison.OrdinalIgnoreCase)) && lostTexts.Add(ToolText.Clean(text)))
+        if (_lostTexts.Count < MostLostTexts && LostTexts.Any(lost => text.Contains(lost, StringComparison.OrdinalIgnoreCase)) && _lostTexts.Add(ToolText.Clean(text)))
         {
-            events.Add(new SourceEvent(LostKind, EventSeverity.Error, ToolText.Clean(text), at));
+            _events.Add(new SourceEvent(LostKind, EventSeverity.Error, ToolText.Clean(text), at));
         }
     }
 
-    internal void Add(IReadOnlyList<SourceEvent> happened) => events.AddRange(happened);
+    internal void Add(IReadOnlyList<SourceEvent> happened) => _events.AddRange(happened);
 
     /// <inheritdoc cref="ProcessWatch.Scan"/>
     internal void Scan(IReadOnlyCollection<string> gpus, IReadOnlyList<GpuProcess> found, DateTimeOffset at) =>
-        events.AddRange(processes.Scan(gpus, found, at));
+        _events.AddRange(_processes.Scan(gpus, found, at));
 
     /// <summary>The sample with foreign use and the last XID of its board.</summary>
     internal GpuSample Mark(GpuSample sample)
     {
-        if (sample.RemapFailed == true && lostRows.Add(sample.Gpu))
+        if (sample.RemapFailed == true && _lostRows.Add(sample.Gpu))
         {
-            events.Add(new SourceEvent(MemoryKind, EventSeverity.Error, $"{sample.Gpu} cannot replace a failed row of its memory: the board is for service", sample.At));
+            _events.Add(new SourceEvent(MemoryKind, EventSeverity.Error, $"{sample.Gpu} cannot replace a failed row of its memory: the board is for service", sample.At));
         }
 
-        var marked = processes.Mark(sample);
-        return marked.XidLast is null && sample.Pci is { } pci && xids.Last.TryGetValue(pci, out var last) ? marked with { XidLast = last } : marked;
+        var marked = _processes.Mark(sample);
+        return marked.XidLast is null && sample.Pci is { } pci && _xids.Last.TryGetValue(pci, out var last) ? marked with { XidLast = last } : marked;
     }
 
     /// <summary>What happened, and the checkpoint where it moved; both are handed over once.</summary>
     internal (IReadOnlyList<SourceEvent> Events, byte[]? Checkpoint) Take()
     {
-        IReadOnlyList<SourceEvent> happened = [.. events];
-        var stored = checkpoint;
-        events.Clear();
-        checkpoint = null;
+        IReadOnlyList<SourceEvent> happened = [.. _events];
+        var stored = _checkpoint;
+        _events.Clear();
+        _checkpoint = null;
         return (happened, stored);
     }
 
     private void Take(Xid xid, DateTimeOffset at, bool isOld)
     {
-        if (xids.Take(xid, at, isOld) is { } happened)
+        if (_xids.Take(xid, at, isOld) is { } happened)
         {
-            events.Add(happened);
+            _events.Add(happened);
         }
     }
 
     private void Store()
     {
-        var stored = new KernelLogCheckpoint { Origin = position?.Origin ?? "", Position = position?.Next ?? 0 };
-        stored.Boards.Add(xids.Last.Select(board => new BoardXid { Pci = board.Key, Xid = board.Value }));
-        checkpoint = stored.ToByteArray();
+        var stored = new KernelLogCheckpoint { Origin = _position?.Origin ?? "", Position = _position?.Next ?? 0 };
+        stored.Boards.Add(_xids.Last.Select(board => new BoardXid { Pci = board.Key, Xid = board.Value }));
+        _checkpoint = stored.ToByteArray();
     }
 }

@@ -20,13 +20,13 @@ public sealed class OwnProcesses
 
     private static readonly string[] ContainerMarks = ["docker", "containerd", "kubepods", "libpod", "crio", "lxc"];
 
-    private readonly IReadOnlyList<string> entries;
+    private readonly IReadOnlyList<string> _entries;
 
     /// <param name="entries">As <see cref="ProblemOf"/> takes them; empty means <see cref="Engines"/>.</param>
     internal OwnProcesses(IReadOnlyList<string> entries)
     {
         IsGuess = entries.Count == 0;
-        this.entries = IsGuess ? Engines : entries;
+        _entries = IsGuess ? Engines : entries;
     }
 
     /// <summary>The user named none: what matches no engine may still be the user's own script.</summary>
@@ -63,7 +63,7 @@ public sealed class OwnProcesses
         return own;
     }
 
-    private bool IsNamed(int pid, string name, ProcessFacts? facts) => entries.Any(entry =>
+    private bool IsNamed(int pid, string name, ProcessFacts? facts) => _entries.Any(entry =>
         entry.StartsWith(PidPrefix, StringComparison.Ordinal) ? PidOf(entry) == pid
         : entry.StartsWith(CgroupPrefix, StringComparison.Ordinal) ? facts?.Cgroup.Contains(entry[CgroupPrefix.Length..], StringComparison.OrdinalIgnoreCase) ?? false
         : name.Contains(entry, StringComparison.OrdinalIgnoreCase) || (facts?.Command.Contains(entry, StringComparison.OrdinalIgnoreCase) ?? false));

@@ -18,9 +18,9 @@ internal sealed class ProcessWatch(OwnProcesses own, IProcessTable table)
     /// <summary>Less than this is a desktop or a monitor, and no event.</summary>
     private const long Notable = 256L << 20;
 
-    private readonly Dictionary<string, ForeignUse> use = new(StringComparer.Ordinal);
-    private Dictionary<(string Gpu, int Pid), Suspect> suspects = [];
-    private DateTimeOffset? scannedAt;
+    private readonly Dictionary<string, ForeignUse> _use = new(StringComparer.Ordinal);
+    private Dictionary<(string Gpu, int Pid), Suspect> _suspects = [];
+    private DateTimeOffset? _scannedAt;
 
     /// <summary>How long a scan holds good.</summary>
     internal static TimeSpan Validity { get; } = TimeSpan.FromSeconds(35);
@@ -29,8 +29,8 @@ internal sealed class ProcessWatch(OwnProcesses own, IProcessTable table)
     /// <param name="gpus">Those that were scanned, idle ones too.</param>
     internal IReadOnlyList<SourceEvent> Scan(IReadOnlyCollection<string> gpus, IReadOnlyList<GpuProcess> processes, DateTimeOffset at)
     {
-        scannedAt = at;
-        use.Clear();
+        _scannedAt = at;
+        _use.Clear();
         var seesHost = table.SeesHost;
         var cache = new Dictionary<int, ProcessFacts?>();
         var mine = own.Among(processes, Find);
@@ -48,7 +48,7 @@ internal sealed class ProcessWatch(OwnProcesses own, IProcessTable table)
                     continue;
                 }
 
-                var earlier = suspects.GetValueOrDefault((gpu, process.Pid));
+                var earlier = _suspects.GetValueOrDefault((gpu, process.Pid));
                 var isConfirmed = earlier is not null && earlier.IsDead == isDead;
                 var suspect = new Suspect(isDead, isConfirmed && earlier!.IsTold);
                 if (isDead && !isConfirmed)
@@ -73,11 +73,11 @@ internal sealed class ProcessWatch(OwnProcesses own, IProcessTable table)
 
             if (knowsOwn || foreign.Count > 0)
             {
-                use[gpu] = new ForeignUse(foreign.Count, foreign.Count > 0 && foreign.All(process => process.MemoryBytes is null) ? null : foreign.Sum(process => process.MemoryBytes ?? 0));
+                _use[gpu] = new ForeignUse(foreign.Count, foreign.Count > 0 && foreign.All(process => process.MemoryBytes is null) ? null : foreign.Sum(process => process.MemoryBytes ?? 0));
             }
         }
 
-        suspects = next;
+        _suspects = next;
         return events;
 
         ProcessFacts? Find(int pid)
@@ -98,7 +98,7 @@ internal sealed class ProcessWatch(OwnProcesses own, IProcessTable table)
 
     /// <summary>The sample with what the last scan found; without it where that is too long ago or knows nothing.</summary>
     internal GpuSample Mark(GpuSample sample) =>
-        scannedAt is { } at && sample.At - at <= Validity && use.TryGetValue(sample.Gpu, out var found)
+        _scannedAt is { } at && sample.At - at <= Validity && _use.TryGetValue(sample.Gpu, out var found)
             ? sample with { ForeignProcesses = found.Processes, ForeignMemoryBytes = found.MemoryBytes }
             : sample;
 

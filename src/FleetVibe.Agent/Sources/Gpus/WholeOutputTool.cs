@@ -7,7 +7,7 @@ internal abstract class WholeOutputTool(string command) : IGpuTool
 {
     private const int MaxCharacters = 16 << 20;
 
-    private readonly StringBuilder output = new();
+    private readonly StringBuilder _output = new();
 
     public abstract string Cure { get; }
 
@@ -17,25 +17,25 @@ internal abstract class WholeOutputTool(string command) : IGpuTool
 
     public IReadOnlyList<string>? ScanArguments => null;
 
-    public void Begin() => output.Clear();
+    public void Begin() => _output.Clear();
 
     public ToolLine Read(string line, DateTimeOffset at)
     {
         // Warnings may come before the JSON, and a tool's failure instead of it.
-        var isPart = output.Length > 0 || (line.TrimStart() is ['{' or '[', ..] && !line.TrimStart().StartsWith("[WARN", StringComparison.Ordinal));
-        if (!isPart || output.Length > MaxCharacters)
+        var isPart = _output.Length > 0 || (line.TrimStart() is ['{' or '[', ..] && !line.TrimStart().StartsWith("[WARN", StringComparison.Ordinal));
+        if (!isPart || _output.Length > MaxCharacters)
         {
             return new ToolLine(ToolLineKind.Unknown);
         }
 
-        output.Append(line).Append('\n');
+        _output.Append(line).Append('\n');
         return new ToolLine(ToolLineKind.Part);
     }
 
     public IReadOnlyList<GpuSample> End(DateTimeOffset at)
     {
-        var read = Parse(output.ToString(), at);
-        output.Clear();
+        var read = Parse(_output.ToString(), at);
+        _output.Clear();
         return read;
     }
 

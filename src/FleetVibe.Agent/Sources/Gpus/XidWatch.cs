@@ -12,31 +12,31 @@ internal sealed class XidWatch
 
     internal static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
-    private readonly SortedDictionary<string, long> last = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Pci, int Number), Burst> bursts = [];
+    private readonly SortedDictionary<string, long> _last = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Pci, int Number), Burst> _bursts = [];
 
     /// <summary>The last of each board, by PCI address.</summary>
-    internal IReadOnlyDictionary<string, long> Last => last;
+    internal IReadOnlyDictionary<string, long> Last => _last;
 
-    internal void Restore(string pci, long number) => last[pci] = number;
+    internal void Restore(string pci, long number) => _last[pci] = number;
 
     /// <summary>Takes a fault; returns its event, or null where it repeats one.</summary>
     /// <param name="isOld">It was there before anybody watched: remembered, and no event.</param>
     internal SourceEvent? Take(Xid xid, DateTimeOffset at, bool isOld)
     {
-        last[xid.Pci] = xid.Number;
+        _last[xid.Pci] = xid.Number;
         if (isOld)
         {
             return null;
         }
 
-        if (bursts.TryGetValue((xid.Pci, xid.Number), out var burst) && at - burst.Since < Quiet)
+        if (_bursts.TryGetValue((xid.Pci, xid.Number), out var burst) && at - burst.Since < Quiet)
         {
-            bursts[(xid.Pci, xid.Number)] = burst with { More = burst.More + 1, LastAt = at };
+            _bursts[(xid.Pci, xid.Number)] = burst with { More = burst.More + 1, LastAt = at };
             return null;
         }
 
-        bursts[(xid.Pci, xid.Number)] = new Burst(at, 0, at);
+        _bursts[(xid.Pci, xid.Number)] = new Burst(at, 0, at);
         var (severity, meaning) = xid.Meaning();
         var said = xid.Text.Length > 0 ? $" ({xid.Text})" : "";
         return new SourceEvent(Kind, severity, string.Create(CultureInfo.InvariantCulture, $"XID {xid.Number} of GPU {xid.Pci}: {meaning}{said}"), at);
@@ -45,10 +45,10 @@ internal sealed class XidWatch
     /// <summary>What repeated in minutes that are over.</summary>
     internal IReadOnlyList<SourceEvent> Due(DateTimeOffset now)
     {
-        var over = bursts.Where(burst => now - burst.Value.Since >= Quiet || now < burst.Value.Since).OrderBy(burst => burst.Key).ToList();
+        var over = _bursts.Where(burst => now - burst.Value.Since >= Quiet || now < burst.Value.Since).OrderBy(burst => burst.Key).ToList();
         foreach (var (key, _) in over)
         {
-            bursts.Remove(key);
+            _bursts.Remove(key);
         }
 
         return

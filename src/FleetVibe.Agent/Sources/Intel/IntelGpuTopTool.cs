@@ -13,8 +13,8 @@ internal sealed class IntelGpuTopTool(string command, TimeSpan every) : LoopTool
 {
     private const int MaxCharacters = 1 << 20;
 
-    private readonly StringBuilder open = new();
-    private int depth;
+    private readonly StringBuilder _open = new();
+    private int _depth;
 
     public override string Cure => "install intel-gpu-tools, give the agent CAP_PERFMON, or set `command`";
 
@@ -22,14 +22,14 @@ internal sealed class IntelGpuTopTool(string command, TimeSpan every) : LoopTool
 
     public override void Begin()
     {
-        open.Clear();
-        depth = 0;
+        _open.Clear();
+        _depth = 0;
     }
 
     public override ToolLine Read(string line, DateTimeOffset at)
     {
         var text = line.Trim();
-        if (depth == 0)
+        if (_depth == 0)
         {
             text = text.TrimStart('[', ',').TrimStart();
             if (!text.StartsWith('{'))
@@ -39,14 +39,14 @@ internal sealed class IntelGpuTopTool(string command, TimeSpan every) : LoopTool
         }
 
         // Its texts are names of engines and programs; one with a brace in it costs a sample, which is seen as unreadable.
-        depth += text.Count(c => c == '{') - text.Count(c => c == '}');
-        open.Append(text).Append('\n');
-        if (depth > 0 && open.Length < MaxCharacters)
+        _depth += text.Count(c => c == '{') - text.Count(c => c == '}');
+        _open.Append(text).Append('\n');
+        if (_depth > 0 && _open.Length < MaxCharacters)
         {
             return new ToolLine(ToolLineKind.Part);
         }
 
-        var whole = open.ToString().Trim().TrimEnd(']').TrimEnd().TrimEnd(',');
+        var whole = _open.ToString().Trim().TrimEnd(']').TrimEnd().TrimEnd(',');
         Begin();
         return Sample(whole, at) is { } sample ? ToolLine.Of(sample) : new ToolLine(ToolLineKind.Skipped);
     }

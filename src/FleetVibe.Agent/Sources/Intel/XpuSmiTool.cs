@@ -11,8 +11,8 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
 {
     private const string Device = "DeviceId";
 
-    private Dictionary<string, int>? columns;
-    private int width;
+    private Dictionary<string, int>? _columns;
+    private int _width;
 
     public override string Cure => "install Intel's XPU Manager, or set `command`, e.g. to xpumcli";
 
@@ -20,29 +20,29 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
     public override IReadOnlyList<string> Arguments =>
         ["dump", "-d", "-1", "-m", "0,1,2,3,17,18", "-i", Math.Max(1, (long)every.TotalSeconds).ToString(CultureInfo.InvariantCulture)];
 
-    public override void Begin() => columns = null;
+    public override void Begin() => _columns = null;
 
     public override ToolLine Read(string line, DateTimeOffset at)
     {
         var cells = line.Split(',', StringSplitOptions.TrimEntries);
         if (Array.IndexOf(cells, Device) >= 0)
         {
-            columns = [];
-            width = cells.Length;
+            _columns = [];
+            _width = cells.Length;
             for (var i = 0; i < cells.Length; i++)
             {
-                columns.TryAdd(cells[i], i);
+                _columns.TryAdd(cells[i], i);
             }
 
             return new ToolLine(ToolLineKind.Part);
         }
 
-        if (columns is null)
+        if (_columns is null)
         {
             return new ToolLine(ToolLineKind.Unknown);
         }
 
-        if (cells.Length != width || !int.TryParse(cells[columns[Device]], NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+        if (cells.Length != _width || !int.TryParse(cells[_columns[Device]], NumberStyles.None, CultureInfo.InvariantCulture, out var index))
         {
             return new ToolLine(ToolLineKind.Skipped);
         }
@@ -57,6 +57,6 @@ internal sealed class XpuSmiTool(string command, TimeSpan every) : LoopTool(comm
             SmClockMhz = Value("GPU Frequency (MHz)"),
         });
 
-        double? Value(string name) => columns.TryGetValue(name, out var column) ? ToolNumber.Of(cells[column]) : null;
+        double? Value(string name) => _columns.TryGetValue(name, out var column) ? ToolNumber.Of(cells[column]) : null;
     }
 }

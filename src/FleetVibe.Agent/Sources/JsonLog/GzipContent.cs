@@ -15,10 +15,10 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     // Magic and method of a member; several may stand one behind the other, and each has a trailer of its own.
     private static readonly byte[] MemberStart = [0x1F, 0x8B, 0x08];
 
-    private GZipStream? stream;
-    private byte[] last = [];
-    private int lastLength;
-    private long position;
+    private GZipStream? _stream;
+    private byte[] _last = [];
+    private int _lastLength;
+    private long _position;
 
     /// <summary>The last read ended before the file's content does.</summary>
     public bool IsCut { get; private set; }
@@ -27,15 +27,15 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 
     public int Read(Span<byte> buffer, long offset)
     {
-        if (stream is null || offset < position - lastLength)
+        if (_stream is null || offset < _position - _lastLength)
         {
             Begin();
         }
 
         var filled = 0;
-        if (offset < position)
+        if (offset < _position)
         {
-            var again = last.AsSpan(lastLength - (int)(position - offset), (int)(position - offset));
+            var again = _last.AsSpan(_lastLength - (int)(_position - offset), (int)(_position - offset));
             filled = Math.Min(again.Length, buffer.Length);
             again[..filled].CopyTo(buffer);
             if (filled < again.Length)
@@ -44,7 +44,7 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
             }
         }
 
-        if (offset > position && !TrySkipTo(offset))
+        if (offset > _position && !TrySkipTo(offset))
         {
             return 0;
         }
@@ -52,7 +52,7 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
         for (int read; filled < buffer.Length && (read = ReadOn(buffer[filled..])) > 0;)
         {
             filled += read;
-            position += read;
+            _position += read;
         }
 
         Remember(buffer[..filled]);
@@ -71,7 +71,7 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     /// <summary>Whether the end to which it was read cannot be the end of its content. The platform reads a file that was cut as if it ended there.</summary>
     public bool IsDamaged()
     {
-        if (stream is null)
+        if (_stream is null)
         {
             return false;
         }
@@ -80,13 +80,13 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
         Remember([]);
         for (int read; (read = ReadOn(scratch)) > 0;)
         {
-            position += read;
+            _position += read;
         }
 
-        return IsCut || (!EndsAt(position) && !HasFurtherMember());
+        return IsCut || (!EndsAt(_position) && !HasFurtherMember());
     }
 
-    public void Dispose() => stream?.Dispose();
+    public void Dispose() => _stream?.Dispose();
 
     private bool HasFurtherMember()
     {
@@ -105,24 +105,24 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 
     private void Begin()
     {
-        stream?.Dispose();
-        stream = new GZipStream(new HandleStream(handle), CompressionMode.Decompress);
-        (position, lastLength, IsCut) = (0, 0, false);
+        _stream?.Dispose();
+        _stream = new GZipStream(new HandleStream(handle), CompressionMode.Decompress);
+        (_position, _lastLength, IsCut) = (0, 0, false);
     }
 
     private bool TrySkipTo(long offset)
     {
         Remember([]);
         var scratch = new byte[64 * 1024];
-        while (position < offset)
+        while (_position < offset)
         {
-            var read = ReadOn(scratch.AsSpan(0, (int)Math.Min(scratch.Length, offset - position)));
+            var read = ReadOn(scratch.AsSpan(0, (int)Math.Min(scratch.Length, offset - _position)));
             if (read == 0)
             {
                 return false;
             }
 
-            position += read;
+            _position += read;
         }
 
         return true;
@@ -132,7 +132,7 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
     {
         try
         {
-            return IsCut ? 0 : stream!.Read(buffer);
+            return IsCut ? 0 : _stream!.Read(buffer);
         }
         catch (InvalidDataException)
         {
@@ -143,19 +143,19 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 
     private void Remember(ReadOnlySpan<byte> read)
     {
-        if (last.Length < read.Length)
+        if (_last.Length < read.Length)
         {
-            last = new byte[read.Length];
+            _last = new byte[read.Length];
         }
 
-        read.CopyTo(last);
-        lastLength = read.Length;
+        read.CopyTo(_last);
+        _lastLength = read.Length;
     }
 
     /// <summary>Reads a handle from its beginning, and does not own it.</summary>
     private sealed class HandleStream(SafeFileHandle handle) : Stream
     {
-        private long position;
+        private long _position;
 
         public override bool CanRead => true;
 
@@ -167,14 +167,14 @@ internal sealed class GzipContent(SafeFileHandle handle) : IDisposable
 
         public override long Position
         {
-            get => position;
+            get => _position;
             set => throw new NotSupportedException();
         }
 
         public override int Read(Span<byte> buffer)
         {
-            var read = RandomAccess.Read(handle, buffer, position);
-            position += read;
+            var read = RandomAccess.Read(handle, buffer, _position);
+            _position += read;
             return read;
         }
 

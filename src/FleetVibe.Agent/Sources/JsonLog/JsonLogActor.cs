@@ -22,41 +22,41 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private const long ForeignAfter = 1000;
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(1);
 
-    private readonly JsonLogSourceSettings settings;
-    private readonly IActorRef accumulator;
-    private readonly TimeProvider time;
-    private readonly Func<StartSource, ILogTailer> open;
-    private readonly ILoggingAdapter log = Context.GetLogger();
-    private readonly SkipCounts skipped = new();
-    private readonly SkipCounts skippedEver = new();
+    private readonly JsonLogSourceSettings _settings;
+    private readonly IActorRef _accumulator;
+    private readonly TimeProvider _time;
+    private readonly Func<StartSource, ILogTailer> _open;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly SkipCounts _skipped = new();
+    private readonly SkipCounts _skippedEver = new();
 
-    private StartSource? start;
-    private ILogTailer? tailer;
-    private int generation;
-    private bool isReading;
-    private bool isAwaitingFold;
-    private bool isMoreThere;
-    private bool isStatusDue;
-    private bool isStatusRead;
+    private StartSource? _start;
+    private ILogTailer? _tailer;
+    private int _generation;
+    private bool _isReading;
+    private bool _isAwaitingFold;
+    private bool _isMoreThere;
+    private bool _isStatusDue;
+    private bool _isStatusRead;
 
     // What happened since the last status.
-    private ErrorClass? error;
-    private string errorText = "";
-    private TimeSpan readTime;
+    private ErrorClass? _error;
+    private string _errorText = "";
+    private TimeSpan _readTime;
 
-    private bool hasReadAny;
-    private long otherLinesEver;
+    private bool _hasReadAny;
+    private long _otherLinesEver;
 
     // What was last told to the person who reads the log.
-    private string toldState = "";
-    private readonly HashSet<SkipReason> toldSkips = [];
+    private string _toldState = "";
+    private readonly HashSet<SkipReason> _toldSkips = [];
 
     public JsonLogActor(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time, Func<StartSource, ILogTailer> open)
     {
-        this.settings = settings;
-        this.accumulator = accumulator;
-        this.time = time;
-        this.open = open;
+        _settings = settings;
+        _accumulator = accumulator;
+        _time = time;
+        _open = open;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -70,7 +70,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     internal static Props CreateProps(JsonLogSourceSettings settings, IActorRef accumulator, TimeProvider time, Func<StartSource, ILogTailer> open) =>
         Props.Create(() => new JsonLogActor(settings, accumulator, time, open));
 
-    protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
+    protected override void PreStart() => _accumulator.Tell(new SourceReady(_settings.Key));
 
     protected override void PostStop() => DropTailer();
 
@@ -83,7 +83,7 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
                 break;
             case CollectDue:
                 // It goes out with what a look at the log brings now.
-                isStatusDue = start is not null;
+                _isStatusDue = _start is not null;
                 Read();
                 break;
             case ReportFolded:
@@ -92,10 +92,10 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
             case PollDue:
                 Read();
                 break;
-            case PollCompleted completed when completed.Generation == generation:
+            case PollCompleted completed when completed.Generation == _generation:
                 OnRead(completed.Batch);
                 break;
-            case PollFailed failed when failed.Generation == generation:
+            case PollFailed failed when failed.Generation == _generation:
                 OnFault(failed.Fault);
                 break;
             case PollCompleted or PollFailed:
@@ -108,8 +108,8 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private void Begin(StartSource started)
     {
-        start = started;
-        isAwaitingFold = false;
+        _start = started;
+        _isAwaitingFold = false;
         OpenTailer();
         Read();
     }
@@ -117,31 +117,31 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     private void OpenTailer()
     {
         DropTailer();
-        generation++;
-        isReading = false;
-        tailer = open(start!);
+        _generation++;
+        _isReading = false;
+        _tailer = _open(_start!);
     }
 
     private void DropTailer()
     {
-        if (tailer is { } old)
+        if (_tailer is { } old)
         {
             // A read may be under way, and disposing waits for it.
             _ = Task.Run(old.Dispose);
-            tailer = null;
+            _tailer = null;
         }
     }
 
     private void Read()
     {
-        if (tailer is not { } reading || isReading || isAwaitingFold)
+        if (_tailer is not { } reading || _isReading || _isAwaitingFold)
         {
             return;
         }
 
-        isReading = true;
-        isStatusRead = isStatusDue;
-        var (self, current) = (Self, generation);
+        _isReading = true;
+        _isStatusRead = _isStatusDue;
+        var (self, current) = (Self, _generation);
         Task.Run(reading.Poll).PipeTo(
             self,
             success: batch => new PollCompleted(current, batch),
@@ -150,29 +150,29 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
 
     private void OnRead(LogBatch batch)
     {
-        isReading = false;
-        isMoreThere = batch.IsFull;
-        (error, errorText) = (batch.Error, batch.ErrorText);
-        hasReadAny |= batch.Requests.Count > 0 || batch.Gauges.Count > 0;
-        otherLinesEver += batch.OtherLines;
-        readTime += batch.Duration;
-        skipped.Add(batch.Skipped);
-        skippedEver.Add(batch.Skipped);
+        _isReading = false;
+        _isMoreThere = batch.IsFull;
+        (_error, _errorText) = (batch.Error, batch.ErrorText);
+        _hasReadAny |= batch.Requests.Count > 0 || batch.Gauges.Count > 0;
+        _otherLinesEver += batch.OtherLines;
+        _readTime += batch.Duration;
+        _skipped.Add(batch.Skipped);
+        _skippedEver.Add(batch.Skipped);
         foreach (var note in batch.Notes)
         {
-            log.Info("{Note}", note);
+            _log.Info("{Note}", note);
         }
 
-        if (toldState.Length == 0)
+        if (_toldState.Length == 0)
         {
             TellState(batch.Error, batch.ErrorText);
         }
 
-        if (batch.Requests.Count > 0 || batch.Gauges.Count > 0 || batch.Checkpoint is not null || isStatusRead)
+        if (batch.Requests.Count > 0 || batch.Gauges.Count > 0 || batch.Checkpoint is not null || _isStatusRead)
         {
-            Report(new SourceReport(settings.Key) { Requests = batch.Requests, Gauges = batch.Gauges, Checkpoint = batch.Checkpoint });
+            Report(new SourceReport(_settings.Key) { Requests = batch.Requests, Gauges = batch.Gauges, Checkpoint = batch.Checkpoint });
         }
-        else if (isStatusDue)
+        else if (_isStatusDue)
         {
             Read();
         }
@@ -185,20 +185,20 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
     /// <summary>A fault of the code: the tailer may have gone further than its last report, so a new one starts where that left off.</summary>
     private void OnFault(Exception fault)
     {
-        log.Error(fault, "{Path}: reading failed; starting again at the last folded position", settings.Path);
+        _log.Error(fault, "{Path}: reading failed; starting again at the last folded position", _settings.Path);
         OpenTailer();
         Timers.StartSingleTimer(PollTimer, PollDue.Instance, RetryAfterFault);
     }
 
     private void OnFolded()
     {
-        if (!isAwaitingFold)
+        if (!_isAwaitingFold)
         {
             return;
         }
 
-        isAwaitingFold = false;
-        if (isStatusDue || isMoreThere)
+        _isAwaitingFold = false;
+        if (_isStatusDue || _isMoreThere)
         {
             Read();
         }
@@ -208,83 +208,83 @@ internal sealed class JsonLogActor : UntypedActor, IWithTimers
         }
     }
 
-    private void ReadLater() => Timers.StartSingleTimer(PollTimer, PollDue.Instance, settings.Poll);
+    private void ReadLater() => Timers.StartSingleTimer(PollTimer, PollDue.Instance, _settings.Poll);
 
     private void Report(SourceReport report)
     {
         // A status stands for a look that began after it was asked for: whoever asks knows that nothing older is unread.
-        if (isStatusRead)
+        if (_isStatusRead)
         {
-            isStatusDue = isStatusRead = false;
+            _isStatusDue = _isStatusRead = false;
             report = report with { Status = TakeStatus() };
         }
 
         // A new tailer after a fault goes on from here: this source reads no further before it is folded.
-        start = report.Checkpoint is null ? start : start! with { Checkpoint = report.Checkpoint };
-        isAwaitingFold = true;
-        accumulator.Tell(report);
+        _start = report.Checkpoint is null ? _start : _start! with { Checkpoint = report.Checkpoint };
+        _isAwaitingFold = true;
+        _accumulator.Tell(report);
     }
 
     private CollectionStatus TakeStatus()
     {
-        var (state, text) = (error, errorText);
-        if (state is null && !hasReadAny && skippedEver.Total >= UnreadableAfter)
+        var (state, text) = (_error, _errorText);
+        if (state is null && !_hasReadAny && _skippedEver.Total >= UnreadableAfter)
         {
             state = ErrorClass.WrongContent;
-            text = $"{settings.Path}: not one line could be read so far ({skippedEver}); check the source's `path`, `format`, `fields` and `model`{TimeForms()}";
+            text = $"{_settings.Path}: not one line could be read so far ({_skippedEver}); check the source's `path`, `format`, `fields` and `model`{TimeForms()}";
         }
-        else if (state is null && !hasReadAny && otherLinesEver >= ForeignAfter)
+        else if (state is null && !_hasReadAny && _otherLinesEver >= ForeignAfter)
         {
             state = ErrorClass.WrongContent;
-            text = $"{settings.Path}: none of {otherLinesEver} lines is {LogFormats.Of(settings.Format).Wanted}; check the source's `path` and `format` ({settings.Format})";
+            text = $"{_settings.Path}: none of {_otherLinesEver} lines is {LogFormats.Of(_settings.Format).Wanted}; check the source's `path` and `format` ({_settings.Format})";
         }
 
         TellState(state, text);
         TellSkips();
-        var status = new CollectionStatus(time.GetUtcNow(), state, text, readTime, skipped.Total, 0);
-        skipped.Clear();
-        readTime = TimeSpan.Zero;
+        var status = new CollectionStatus(_time.GetUtcNow(), state, text, _readTime, _skipped.Total, 0);
+        _skipped.Clear();
+        _readTime = TimeSpan.Zero;
         return status;
     }
 
-    private string TimeForms() => skippedEver[SkipReason.BadTimestamp] == 0 ? "" : $"; a timestamp must have one of the forms {LogTimestamp.KnownForms}";
+    private string TimeForms() => _skippedEver[SkipReason.BadTimestamp] == 0 ? "" : $"; a timestamp must have one of the forms {LogTimestamp.KnownForms}";
 
     private void TellState(ErrorClass? newError, string text)
     {
         var state = newError?.ToString() ?? "Up";
-        if (state == toldState)
+        if (state == _toldState)
         {
             return;
         }
 
-        toldState = state;
+        _toldState = state;
         if (newError is null)
         {
-            log.Info("{Path}: being read", settings.Path);
+            _log.Info("{Path}: being read", _settings.Path);
         }
         else
         {
-            log.Warning("{Text}", text);
+            _log.Warning("{Text}", text);
         }
     }
 
     private void TellSkips()
     {
-        if (skipped.Total == 0)
+        if (_skipped.Total == 0)
         {
-            toldSkips.Clear();
+            _toldSkips.Clear();
             return;
         }
 
         var isNew = false;
-        foreach (var reason in Enum.GetValues<SkipReason>().Where(reason => skipped[reason] > 0))
+        foreach (var reason in Enum.GetValues<SkipReason>().Where(reason => _skipped[reason] > 0))
         {
-            isNew |= toldSkips.Add(reason);
+            isNew |= _toldSkips.Add(reason);
         }
 
         if (isNew)
         {
-            log.Warning("{Path}: lines were skipped and will be counted as such: {Skipped}", settings.Path, skipped.ToTextWithPlaces());
+            _log.Warning("{Path}: lines were skipped and will be counted as such: {Skipped}", _settings.Path, _skipped.ToTextWithPlaces());
         }
     }
 

@@ -8,9 +8,9 @@ internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
 {
     public const int Capacity = 256;
 
-    private readonly List<Entry> entries = [.. entries];
+    private readonly List<Entry> _entries = [.. entries];
 
-    public IReadOnlyList<Entry> Entries => entries;
+    public IReadOnlyList<Entry> Entries => _entries;
 
     /// <summary>
     /// Whether a file is known: by its inode and its head, or by its head alone where that tells enough. Compressing gives
@@ -18,7 +18,7 @@ internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
     /// </summary>
     public bool Contains(ulong inode, ReadOnlySpan<byte> head, bool isCompressed = false)
     {
-        foreach (var entry in entries)
+        foreach (var entry in _entries)
         {
             if ((entry.Inode == inode || entry.Head.IdentifiesContent || (isCompressed && entry.Head.Length == head.Length)) && entry.Head.Matches(head))
             {
@@ -32,7 +32,7 @@ internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
     /// <summary>Whether this very file is known, by its inode and its head.</summary>
     public bool ContainsFile(ulong inode, ReadOnlySpan<byte> head)
     {
-        foreach (var entry in entries)
+        foreach (var entry in _entries)
         {
             if (entry.Inode == inode && entry.Head.Matches(head))
             {
@@ -52,11 +52,11 @@ internal sealed class KnownFiles(IEnumerable<KnownFiles.Entry> entries)
         }
 
         var entry = new Entry(inode, head);
-        entries.Remove(entry);
-        entries.Add(entry);
-        if (entries.Count > Capacity)
+        _entries.Remove(entry);
+        _entries.Add(entry);
+        if (_entries.Count > Capacity)
         {
-            entries.RemoveAt(0);
+            _entries.RemoveAt(0);
         }
     }
 

@@ -11,9 +11,9 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
     /// <summary>How far apart the pieces of one line may stand, beside the longest line: a restart reads this much again.</summary>
     private const long MaxWaitingBytes = 16 << 20;
 
-    private readonly EnvelopeReader envelopes = new(envelope);
+    private readonly EnvelopeReader _envelopes = new(envelope);
 
-    private byte[] buffer = new byte[FirstBufferBytes];
+    private byte[] _buffer = new byte[FirstBufferBytes];
 
     public LineReader(JsonLogSourceSettings settings)
         : this(LogFormats.CreateReader(settings), settings.Envelope, settings.MaxLineBytes)
@@ -41,7 +41,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
     {
         while (!batch.IsFull)
         {
-            var read = file.Read(buffer, file.Offset);
+            var read = file.Read(_buffer, file.Offset);
 
             // After the read: bytes from a file that was cut and filled again must not be taken for a continuation.
             if (file.IsShorterThan(file.Offset + read) || !file.CheckHead())
@@ -56,7 +56,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
                 return true;
             }
 
-            var consumed = Consume(buffer.AsSpan(0, read), file, batch);
+            var consumed = Consume(_buffer.AsSpan(0, read), file, batch);
             file.Offset += consumed;
             batch.Bytes += consumed;
             if (consumed > 0)
@@ -64,15 +64,15 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
                 continue;
             }
 
-            if (read < buffer.Length)
+            if (read < _buffer.Length)
             {
                 file.IsEndOpen = true;
                 return true;
             }
 
-            if (buffer[0] != 0)
+            if (_buffer[0] != 0)
             {
-                Array.Resize(ref buffer, (int)Math.Min(buffer.Length * 2L, (long)maxLineBytes + 1));
+                Array.Resize(ref _buffer, (int)Math.Min(_buffer.Length * 2L, (long)maxLineBytes + 1));
             }
             else if (!TrySkipNuls(file, batch))
             {
@@ -155,7 +155,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
 
         // Up to where the file was counted already, only unfinished lines are picked up again.
         var counts = file.IsCounted(start);
-        if (!envelopes.TryRead(line, out var record))
+        if (!_envelopes.TryRead(line, out var record))
         {
             Skip(SkipReason.NoEnvelope, start, file, batch);
             return;
@@ -214,8 +214,8 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
         var offset = file.Offset;
         while (true)
         {
-            var read = file.Read(buffer, offset);
-            var end = buffer.AsSpan(0, read).IndexOfAnyExcept((byte)0);
+            var read = file.Read(_buffer, offset);
+            var end = _buffer.AsSpan(0, read).IndexOfAnyExcept((byte)0);
             if (end >= 0)
             {
                 Skip(SkipReason.NulRun, file.Offset, file, batch);
@@ -223,7 +223,7 @@ internal sealed class LineReader(ILineFormat format, LogEnvelope envelope, int m
                 return true;
             }
 
-            if (read < buffer.Length)
+            if (read < _buffer.Length)
             {
                 return false;
             }

@@ -29,14 +29,14 @@ internal enum LogField
 /// </summary>
 internal sealed class LogFieldTree
 {
-    private readonly byte[] name;
+    private readonly byte[] _name;
 
-    private LogFieldTree(string name) => this.name = Encoding.UTF8.GetBytes(name);
+    private LogFieldTree(string name) => _name = Encoding.UTF8.GetBytes(name);
 
     /// <summary>Fields that the value at this place feeds, each with its place among the alternatives, 0 being the best.</summary>
     public List<(LogField Field, byte Rank)> Fields { get; } = [];
 
-    public ReadOnlySpan<byte> Name => name;
+    public ReadOnlySpan<byte> Name => _name;
 
     // Lists and no interfaces, here and above: walking them allocates nothing.
     public List<LogFieldTree> Children { get; } = [];
@@ -78,7 +78,7 @@ internal sealed class LogFieldTree
 
     private LogFieldTree Child(string step)
     {
-        var child = Children.Find(candidate => candidate.name.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(step)));
+        var child = Children.Find(candidate => candidate._name.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(step)));
         if (child is null)
         {
             child = new LogFieldTree(step);

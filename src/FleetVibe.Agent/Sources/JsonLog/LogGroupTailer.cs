@@ -15,123 +15,123 @@ internal sealed class LogGroupTailer : ILogTailer
     /// <summary>How far the times of files may lag behind the clock.</summary>
     private static readonly TimeSpan CoarsestClock = TimeSpan.FromSeconds(1);
 
-    private readonly Lock gate = new();
-    private readonly JsonLogSourceSettings settings;
-    private readonly TimeProvider time;
-    private readonly LogPattern pattern;
-    private readonly LineReader reader;
-    private readonly SortedDictionary<string, LogTailer> logs = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, byte[]> checkpoints = [];
-    private readonly Dictionary<string, long> goneSince = [];
-    private byte[]? stored;
-    private bool atEnd;
-    private bool isRestored;
-    private bool isChanged;
-    private bool isDisposed;
-    private bool hasTooMany;
-    private long? lookedAt;
-    private long? lastLook;
-    private string? next;
+    private readonly Lock _gate = new();
+    private readonly JsonLogSourceSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly LogPattern _pattern;
+    private readonly LineReader _reader;
+    private readonly SortedDictionary<string, LogTailer> _logs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]> _checkpoints = [];
+    private readonly Dictionary<string, long> _goneSince = [];
+    private byte[]? _stored;
+    private bool _atEnd;
+    private bool _isRestored;
+    private bool _isChanged;
+    private bool _isDisposed;
+    private bool _hasTooMany;
+    private long? _lookedAt;
+    private long? _lastLook;
+    private string? _next;
 
     public LogGroupTailer(JsonLogSourceSettings settings, TimeProvider time, byte[]? checkpoint, bool atEnd)
     {
-        this.settings = settings;
-        this.time = time;
-        this.atEnd = atEnd;
-        stored = checkpoint;
-        pattern = new LogPattern(settings.Path);
-        reader = new LineReader(settings);
+        _settings = settings;
+        _time = time;
+        _atEnd = atEnd;
+        _stored = checkpoint;
+        _pattern = new LogPattern(settings.Path);
+        _reader = new LineReader(settings);
     }
 
     public LogBatch Poll()
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(isDisposed, this);
-            var started = time.GetTimestamp();
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            var started = _time.GetTimestamp();
             var batch = new LogBatch();
             Restore(batch);
-            if (lastLook is not { } last || time.GetElapsedTime(last) >= LookInterval)
+            if (_lastLook is not { } last || _time.GetElapsedTime(last) >= LookInterval)
             {
                 Look(batch);
             }
 
             Read(batch);
             batch.Checkpoint = TakeCheckpoint();
-            batch.Duration = time.GetElapsedTime(started);
+            batch.Duration = _time.GetElapsedTime(started);
             return batch;
         }
     }
 
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            isDisposed = true;
-            foreach (var log in logs.Values)
+            _isDisposed = true;
+            foreach (var log in _logs.Values)
             {
                 log.Dispose();
             }
 
-            logs.Clear();
+            _logs.Clear();
         }
     }
 
     private void Restore(LogBatch batch)
     {
-        if (isRestored)
+        if (_isRestored)
         {
             return;
         }
 
-        isRestored = true;
-        if (stored is null)
+        _isRestored = true;
+        if (_stored is null)
         {
             return;
         }
 
-        if (!LogGroupCheckpoint.TryParse(stored, out var group))
+        if (!LogGroupCheckpoint.TryParse(_stored, out var group))
         {
-            batch.Notes.Add($"{settings.Path}: the stored positions cannot be read; going on at the end of each log");
-            (stored, atEnd) = (null, true);
+            batch.Notes.Add($"{_settings.Path}: the stored positions cannot be read; going on at the end of each log");
+            (_stored, _atEnd) = (null, true);
             return;
         }
 
-        lookedAt = group.LookedAt;
+        _lookedAt = group.LookedAt;
         foreach (var (path, checkpoint) in group.Logs)
         {
-            checkpoints[path] = checkpoint.ToBytes();
-            logs[path] = Follow(path, checkpoints[path]);
-            logs[path].Restore(batch);
+            _checkpoints[path] = checkpoint.ToBytes();
+            _logs[path] = Follow(path, _checkpoints[path]);
+            _logs[path].Restore(batch);
         }
     }
 
     /// <summary>Looks for logs that are new.</summary>
     private void Look(LogBatch batch)
     {
-        lastLook = time.GetTimestamp();
-        var paths = pattern.Find();
-        var all = paths.Concat(logs.Keys).ToHashSet(StringComparer.Ordinal);
-        var fresh = paths.Where(path => !logs.ContainsKey(path) && !IsRotated(path, all)).ToList();
-        var room = MaxLogs - logs.Count;
-        hasTooMany = fresh.Count > room;
+        _lastLook = _time.GetTimestamp();
+        var paths = _pattern.Find();
+        var all = paths.Concat(_logs.Keys).ToHashSet(StringComparer.Ordinal);
+        var fresh = paths.Where(path => !_logs.ContainsKey(path) && !IsRotated(path, all)).ToList();
+        var room = MaxLogs - _logs.Count;
+        _hasTooMany = fresh.Count > room;
         foreach (var path in fresh.Take(room).Where(path => !IsFollowed(path)))
         {
-            isChanged = true;
-            logs[path] = Follow(path, null);
-            if (lookedAt is not null)
+            _isChanged = true;
+            _logs[path] = Follow(path, null);
+            if (_lookedAt is not null)
             {
                 batch.Notes.Add($"{path}: is new, and is read from its beginning");
             }
         }
 
-        isChanged |= stored is null;
-        lookedAt = (time.GetUtcNow() - CoarsestClock - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+        _isChanged |= _stored is null;
+        _lookedAt = (_time.GetUtcNow() - CoarsestClock - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
     }
 
     private LogTailer Follow(string path, byte[]? checkpoint) => new(
-        settings with { Path = path }, time, checkpoint, atEnd,
-        new LogGroup(reader, other => pattern.Matches(other) && !LogDirectory.IsAppendedName(Path.GetFileName(other), Path.GetFileName(path)), lookedAt));
+        _settings with { Path = path }, _time, checkpoint, _atEnd,
+        new LogGroup(_reader, other => _pattern.Matches(other) && !LogDirectory.IsAppendedName(Path.GetFileName(other), Path.GetFileName(path)), _lookedAt));
 
     /// <summary>Whether a file is what a rotation made of a log that matches too.</summary>
     private static bool IsRotated(string path, HashSet<string> logs)
@@ -154,7 +154,7 @@ internal sealed class LogGroupTailer : ILogTailer
         try
         {
             using var file = TailedFile.Open(path);
-            return logs.Values.Any(log => log.Knows(file));
+            return _logs.Values.Any(log => log.Knows(file));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -166,36 +166,36 @@ internal sealed class LogGroupTailer : ILogTailer
     /// <summary>Begins with the log at which the batch before was full, so that one that never ends does not keep the others waiting.</summary>
     private void Read(LogBatch batch)
     {
-        var order = logs.Keys.ToList();
-        var first = next is null ? 0 : Math.Max(0, order.FindIndex(path => string.CompareOrdinal(path, next) > 0));
-        next = null;
+        var order = _logs.Keys.ToList();
+        var first = _next is null ? 0 : Math.Max(0, order.FindIndex(path => string.CompareOrdinal(path, _next) > 0));
+        _next = null;
         foreach (var path in order.Skip(first).Concat(order.Take(first)))
         {
-            var log = logs[path];
+            var log = _logs[path];
             log.PollInto(batch);
             if (log.TakeCheckpoint() is { } checkpoint)
             {
-                checkpoints[path] = checkpoint;
-                isChanged = true;
+                _checkpoints[path] = checkpoint;
+                _isChanged = true;
             }
 
             LetGo(path, log, batch);
             if (batch.IsFull)
             {
-                next = path;
+                _next = path;
                 break;
             }
         }
 
-        if (logs.Count == 0 && batch.Error is null)
+        if (_logs.Count == 0 && batch.Error is null)
         {
             batch.Error = ErrorClass.FileMissing;
-            batch.ErrorText = $"{settings.Path}: matches no file; check `path`, or wait until a service writes its first line";
+            batch.ErrorText = $"{_settings.Path}: matches no file; check `path`, or wait until a service writes its first line";
         }
-        else if (hasTooMany)
+        else if (_hasTooMany)
         {
             batch.Error = ErrorClass.TooLarge;
-            batch.ErrorText = $"{settings.Path}: matches more than {MaxLogs} logs, and only so many are followed; make `path` narrower, or more sources of it";
+            batch.ErrorText = $"{_settings.Path}: matches more than {MaxLogs} logs, and only so many are followed; make `path` narrower, or more sources of it";
         }
     }
 
@@ -203,37 +203,37 @@ internal sealed class LogGroupTailer : ILogTailer
     {
         if (!log.IsGone)
         {
-            goneSince.Remove(path);
+            _goneSince.Remove(path);
             return;
         }
 
         // Where nothing at all is there, a volume may not be mounted yet.
-        if (!goneSince.TryGetValue(path, out var since))
+        if (!_goneSince.TryGetValue(path, out var since))
         {
-            goneSince[path] = time.GetTimestamp();
+            _goneSince[path] = _time.GetTimestamp();
             return;
         }
 
-        if (time.GetElapsedTime(since) >= settings.RotateWait && logs.Values.Any(other => !other.IsGone))
+        if (_time.GetElapsedTime(since) >= _settings.RotateWait && _logs.Values.Any(other => !other.IsGone))
         {
             batch.Notes.Add($"{path}: is gone, and is followed no more");
             log.Dispose();
-            logs.Remove(path);
-            checkpoints.Remove(path);
-            goneSince.Remove(path);
-            isChanged = true;
+            _logs.Remove(path);
+            _checkpoints.Remove(path);
+            _goneSince.Remove(path);
+            _isChanged = true;
         }
     }
 
     private byte[]? TakeCheckpoint()
     {
-        if (!isChanged)
+        if (!_isChanged)
         {
             return null;
         }
 
-        isChanged = false;
-        stored = LogGroupCheckpoint.ToBytes(checkpoints, lookedAt!.Value);
-        return stored;
+        _isChanged = false;
+        _stored = LogGroupCheckpoint.ToBytes(_checkpoints, _lookedAt!.Value);
+        return _stored;
     }
 }

@@ -11,28 +11,28 @@ internal sealed class LogLineParser : ILineFormat
     // More tokens than any answer has; a number beyond it is a fault of the log and would ruin the sums.
     internal const double MaxTokens = 1e12;
 
-    private readonly JsonLogSourceSettings settings;
-    private readonly LogFormat format;
-    private readonly LogFieldTree fields;
-    private readonly LogStatus status;
-    private readonly SeriesInterner series;
-    private readonly RequestFilter filter;
-    private readonly byte[][] failures;
-    private readonly double durationUnitsPerSecond;
-    private readonly Slot[] slots = new Slot[Enum.GetValues<LogField>().Length];
-    private byte[] unescaped = new byte[256];
-    private int unescapedLength;
+    private readonly JsonLogSourceSettings _settings;
+    private readonly LogFormat _format;
+    private readonly LogFieldTree _fields;
+    private readonly LogStatus _status;
+    private readonly SeriesInterner _series;
+    private readonly RequestFilter _filter;
+    private readonly byte[][] _failures;
+    private readonly double _durationUnitsPerSecond;
+    private readonly Slot[] _slots = new Slot[Enum.GetValues<LogField>().Length];
+    private byte[] _unescaped = new byte[256];
+    private int _unescapedLength;
 
     public LogLineParser(JsonLogSourceSettings settings)
     {
-        this.settings = settings;
-        format = LogFormats.Of(settings.Format);
-        fields = LogFieldTree.From(format, settings.AllFields);
-        status = new LogStatus(settings.SuccessStatus);
-        series = new SeriesInterner(settings.Model, settings.Task, settings.Variant);
-        filter = new RequestFilter(settings.OnlyPaths);
-        failures = [.. format.Failures.Select(Encoding.UTF8.GetBytes)];
-        durationUnitsPerSecond = settings.AllFields.DurationUnit switch
+        _settings = settings;
+        _format = LogFormats.Of(settings.Format);
+        _fields = LogFieldTree.From(_format, settings.AllFields);
+        _status = new LogStatus(settings.SuccessStatus);
+        _series = new SeriesInterner(settings.Model, settings.Task, settings.Variant);
+        _filter = new RequestFilter(settings.OnlyPaths);
+        _failures = [.. _format.Failures.Select(Encoding.UTF8.GetBytes)];
+        _durationUnitsPerSecond = settings.AllFields.DurationUnit switch
         {
             "s" => 1,
             "ms" => 1e3,
@@ -65,7 +65,7 @@ internal sealed class LogLineParser : ILineFormat
             return ParsedLine.Skip(SkipReason.NotJson);
         }
 
-        var hasFailed = format.Marker is not null && !Has(LogField.Marker);
+        var hasFailed = _format.Marker is not null && !Has(LogField.Marker);
         if ((hasFailed && !IsFailure(line)) || !IsWanted(line))
         {
             return ParsedLine.Other;
@@ -81,23 +81,23 @@ internal sealed class LogLineParser : ILineFormat
             return ParsedLine.Skip(SkipReason.BadTokens);
         }
 
-        if (series.Find(NameOf(line, LogField.Model), NameOf(line, LogField.Task), NameOf(line, LogField.Variant)) is not { } id)
+        if (_series.Find(NameOf(line, LogField.Model), NameOf(line, LogField.Task), NameOf(line, LogField.Variant)) is not { } id)
         {
             return ParsedLine.Skip(SkipReason.ModelMissing);
         }
 
         return ParsedLine.Of(new RequestObservation(
             id, times.End, times.DurationSeconds, times.TtftSeconds, inputTokens, outputTokens,
-            hasFailed ? RequestOutcome.Error : OutcomeOf(line), settings.ExternalClock));
+            hasFailed ? RequestOutcome.Error : OutcomeOf(line), _settings.ExternalClock));
     }
 
-    public string? TakeNote() => status.TakeNote();
+    public string? TakeNote() => _status.TakeNote();
 
-    private bool Has(LogField field) => slots[(int)field].Kind != SlotKind.Missing;
+    private bool Has(LogField field) => _slots[(int)field].Kind != SlotKind.Missing;
 
     private bool IsFailure(ReadOnlySpan<byte> line)
     {
-        foreach (var failure in failures)
+        foreach (var failure in _failures)
         {
             if (TextOf(line, LogField.Message).StartsWith(failure))
             {
@@ -110,7 +110,7 @@ internal sealed class LogLineParser : ILineFormat
 
     private bool IsWanted(ReadOnlySpan<byte> line) =>
         (!Has(LogField.Method) || RequestFilter.IsPost(TextOf(line, LogField.Method)))
-        && (!Has(LogField.Path) || filter.Takes(TextOf(line, LogField.Path)));
+        && (!Has(LogField.Path) || _filter.Takes(TextOf(line, LogField.Path)));
 
     /// <returns>Null where the times are good.</returns>
     private SkipReason? ReadTimes(ReadOnlySpan<byte> line, in LineContext context, out RequestTimes times)
@@ -161,7 +161,7 @@ internal sealed class LogLineParser : ILineFormat
 
     private bool TryReadMoment(ReadOnlySpan<byte> line, LogField field, ref DateTimeOffset? moment)
     {
-        var slot = slots[(int)field];
+        var slot = _slots[(int)field];
         if (slot.Kind == SlotKind.Missing)
         {
             return true;
@@ -171,7 +171,7 @@ internal sealed class LogLineParser : ILineFormat
         var isRead = slot.Kind switch
         {
             SlotKind.Number => LogTimestamp.TryParseUnix(TextOf(line, field), out read),
-            SlotKind.Text => LogTimestamp.TryParse(TextOf(line, field), settings.TimeZone, out read),
+            SlotKind.Text => LogTimestamp.TryParse(TextOf(line, field), _settings.TimeZone, out read),
             _ => false,
         };
         moment = isRead ? read : null;
@@ -181,18 +181,18 @@ internal sealed class LogLineParser : ILineFormat
     private bool TryReadDuration(ReadOnlySpan<byte> line, out double? seconds)
     {
         seconds = null;
-        return slots[(int)LogField.Duration].Kind switch
+        return _slots[(int)LogField.Duration].Kind switch
         {
             SlotKind.Missing => true,
-            SlotKind.Number or SlotKind.Text => LogDuration.TryParse(TextOf(line, LogField.Duration), durationUnitsPerSecond, out seconds),
+            SlotKind.Number or SlotKind.Text => LogDuration.TryParse(TextOf(line, LogField.Duration), _durationUnitsPerSecond, out seconds),
             _ => false,
         };
     }
 
     private bool TryCapture(ReadOnlySpan<byte> line)
     {
-        Array.Clear(slots);
-        unescapedLength = 0;
+        Array.Clear(_slots);
+        _unescapedLength = 0;
 
         // A log of plain text would otherwise cost an exception a line.
         var start = line.IndexOfAnyExcept(" \t"u8);
@@ -205,7 +205,7 @@ internal sealed class LogLineParser : ILineFormat
         {
             var reader = new Utf8JsonReader(line);
             reader.Read();
-            ReadObject(ref reader, fields);
+            ReadObject(ref reader, _fields);
             return !reader.Read();
         }
         catch (JsonException)
@@ -246,7 +246,7 @@ internal sealed class LogLineParser : ILineFormat
     // Of equal keys the last counts, of alternatives the best that has a value.
     private void Take(LogField field, in Slot captured)
     {
-        ref var slot = ref slots[(int)field];
+        ref var slot = ref _slots[(int)field];
         if (captured.IsBlank ? slot.Kind == SlotKind.Missing || captured.Rank == slot.Rank : slot.IsBlank || captured.Rank <= slot.Rank)
         {
             slot = captured;
@@ -279,14 +279,14 @@ internal sealed class LogLineParser : ILineFormat
             case JsonTokenType.String when !reader.ValueIsEscaped:
                 return new Slot(SlotKind.Text, (int)reader.TokenStartIndex + 1, reader.ValueSpan.Length, false, rank);
             case JsonTokenType.String:
-                if (unescapedLength + reader.ValueSpan.Length > unescaped.Length)
+                if (_unescapedLength + reader.ValueSpan.Length > _unescaped.Length)
                 {
-                    Array.Resize(ref unescaped, (unescapedLength + reader.ValueSpan.Length) * 2);
+                    Array.Resize(ref _unescaped, (_unescapedLength + reader.ValueSpan.Length) * 2);
                 }
 
-                var start = unescapedLength;
-                unescapedLength += reader.CopyString(unescaped.AsSpan(start));
-                return new Slot(SlotKind.Text, start, unescapedLength - start, true, rank);
+                var start = _unescapedLength;
+                _unescapedLength += reader.CopyString(_unescaped.AsSpan(start));
+                return new Slot(SlotKind.Text, start, _unescapedLength - start, true, rank);
             default:
                 return new Slot(SlotKind.Container, 0, 0, false, rank);
         }
@@ -294,18 +294,18 @@ internal sealed class LogLineParser : ILineFormat
 
     private ReadOnlySpan<byte> TextOf(ReadOnlySpan<byte> line, LogField field)
     {
-        var slot = slots[(int)field];
-        return slot.IsUnescaped ? unescaped.AsSpan(slot.Start, slot.Length) : line.Slice(slot.Start, slot.Length);
+        var slot = _slots[(int)field];
+        return slot.IsUnescaped ? _unescaped.AsSpan(slot.Start, slot.Length) : line.Slice(slot.Start, slot.Length);
     }
 
     private ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> line, LogField field) =>
-        slots[(int)field].Kind is SlotKind.Text or SlotKind.Number or SlotKind.Word ? TextOf(line, field) : default;
+        _slots[(int)field].Kind is SlotKind.Text or SlotKind.Number or SlotKind.Word ? TextOf(line, field) : default;
 
     /// <summary>A number, or a text that holds one; an empty text or a dash is how a proxy writes that it has none.</summary>
     private NumberResult ReadNumber(ReadOnlySpan<byte> line, LogField field, out double value)
     {
         value = 0;
-        var kind = slots[(int)field].Kind;
+        var kind = _slots[(int)field].Kind;
         if (kind == SlotKind.Missing)
         {
             return NumberResult.Missing;
@@ -334,9 +334,9 @@ internal sealed class LogLineParser : ILineFormat
         return result == NumberResult.Missing || (result == NumberResult.Good && value <= MaxTokens);
     }
 
-    private RequestOutcome OutcomeOf(ReadOnlySpan<byte> line) => slots[(int)LogField.Status].Kind == SlotKind.Container
+    private RequestOutcome OutcomeOf(ReadOnlySpan<byte> line) => _slots[(int)LogField.Status].Kind == SlotKind.Container
         ? RequestOutcome.Error
-        : status.OutcomeOf(TextOf(line, LogField.Status));
+        : _status.OutcomeOf(TextOf(line, LogField.Status));
 
     private readonly record struct RequestTimes(DateTimeOffset End, double? DurationSeconds, double? TtftSeconds);
 

@@ -7,29 +7,29 @@ internal sealed class LogPattern(string pattern)
 {
     private static readonly char[] Wildcards = ['*', '?'];
 
-    private readonly string[] parts = pattern.Split('/');
+    private readonly string[] _parts = pattern.Split('/');
 
     public static bool IsPattern(string path) => path.IndexOfAny(Wildcards) >= 0;
 
     public bool Matches(string path)
     {
         var names = path.Split('/');
-        return names.Length == parts.Length && names.Zip(parts).All(pair => Fits(pair.First, pair.Second));
+        return names.Length == _parts.Length && names.Zip(_parts).All(pair => Fits(pair.First, pair.Second));
     }
 
     /// <summary>Every file that matches, in order; folders that cannot be entered hold none.</summary>
     public IReadOnlyList<string> Find()
     {
         var found = new List<string>();
-        Walk(parts[0].Length == 0 ? "/" : ".", parts[0].Length == 0 ? 1 : 0, found);
+        Walk(_parts[0].Length == 0 ? "/" : ".", _parts[0].Length == 0 ? 1 : 0, found);
         found.Sort(StringComparer.Ordinal);
         return found;
     }
 
     private void Walk(string folder, int depth, List<string> found)
     {
-        var part = parts[depth];
-        var isLast = depth == parts.Length - 1;
+        var part = _parts[depth];
+        var isLast = depth == _parts.Length - 1;
         foreach (var path in IsPattern(part) ? Entries(folder, isLast).Where(path => Fits(Path.GetFileName(path), part)) : [Path.Combine(folder, part)])
         {
             if (!isLast)

@@ -21,11 +21,11 @@ internal sealed class LogStatus
     private static readonly byte[][] Errors =
         [.. new[] { "error", "failed", "failure", "false", "abort", "aborted", "cancelled", "canceled", "timeout", "-" }.Select(Encoding.UTF8.GetBytes)];
 
-    private readonly HashSet<string> named = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Queue<string> notes = new();
-    private readonly byte[][] words;
-    private readonly bool isByDefault;
-    private readonly bool missingSucceeds;
+    private readonly HashSet<string> _named = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Queue<string> _notes = new();
+    private readonly byte[][] _words;
+    private readonly bool _isByDefault;
+    private readonly bool _missingSucceeds;
 
     // What services write, and the reasons with which OpenAI, Anthropic and their likes end an answer. One that a filter cut
     // short is a request that was served.
@@ -41,9 +41,9 @@ internal sealed class LogStatus
 
     public LogStatus(IReadOnlyList<string>? successStatus)
     {
-        isByDefault = successStatus is null;
-        words = successStatus is null ? DefaultWords : [.. successStatus.Select(Encoding.UTF8.GetBytes)];
-        missingSucceeds = successStatus is null || successStatus.Any(word => word.Length == 0 || word.Equals("missing", StringComparison.OrdinalIgnoreCase));
+        _isByDefault = successStatus is null;
+        _words = successStatus is null ? DefaultWords : [.. successStatus.Select(Encoding.UTF8.GetBytes)];
+        _missingSucceeds = successStatus is null || successStatus.Any(word => word.Length == 0 || word.Equals("missing", StringComparison.OrdinalIgnoreCase));
     }
 
     /// <param name="status">Unescaped, without quotes; empty where the line has none.</param>
@@ -52,10 +52,10 @@ internal sealed class LogStatus
         status = status.Trim(" \t"u8);
         if (status.IsEmpty)
         {
-            return missingSucceeds ? RequestOutcome.Success : RequestOutcome.Error;
+            return _missingSucceeds ? RequestOutcome.Success : RequestOutcome.Error;
         }
 
-        foreach (var word in words)
+        foreach (var word in _words)
         {
             if (Ascii.EqualsIgnoreCase(status, word))
             {
@@ -63,7 +63,7 @@ internal sealed class LogStatus
             }
         }
 
-        if (!isByDefault)
+        if (!_isByDefault)
         {
             return RequestOutcome.Error;
         }
@@ -73,7 +73,7 @@ internal sealed class LogStatus
             return double.IsInteger(value) && value is 0 or (>= 100 and <= 399) ? RequestOutcome.Success : RequestOutcome.Error;
         }
 
-        if (named.Count < MaxNamed && !IsOneOf(Errors, status))
+        if (_named.Count < MaxNamed && !IsOneOf(Errors, status))
         {
             Name(status);
         }
@@ -82,15 +82,15 @@ internal sealed class LogStatus
     }
 
     /// <summary>A text that counts as an error because it is not known, once; null where there is none that was not told.</summary>
-    public string? TakeNote() => notes.TryDequeue(out var note) ? note : null;
+    public string? TakeNote() => _notes.TryDequeue(out var note) ? note : null;
 
     private void Name(ReadOnlySpan<byte> status)
     {
         var text = SeriesInterner.Clean(status);
         text = text.Length > MaxNameLength ? $"{text[..MaxNameLength]}..." : text;
-        if (named.Add(text))
+        if (_named.Add(text))
         {
-            notes.Enqueue($"the status \"{text}\" is not known and counts as an error; if it is none, list what means success in success_status");
+            _notes.Enqueue($"the status \"{text}\" is not known and counts as an error; if it is none, list what means success in success_status");
         }
     }
 

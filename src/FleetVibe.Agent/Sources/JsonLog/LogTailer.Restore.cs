@@ -8,7 +8,7 @@ internal sealed partial class LogTailer
 
     /// <summary>Goes on from the checkpoint, if that was not done yet.</summary>
     /// <returns>False where it is too early to.</returns>
-    public bool Restore(LogBatch batch) => isRestored = isRestored || TryRestore(batch);
+    public bool Restore(LogBatch batch) => _isRestored = _isRestored || TryRestore(batch);
 
     /// <summary>Whether a file is held or was read by this tailer, under whatever name it stands now.</summary>
     public bool Knows(TailedFile file)
@@ -16,9 +16,9 @@ internal sealed partial class LogTailer
         Span<byte> buffer = stackalloc byte[HeadFingerprint.MaxLength];
         var head = file.ReadHead(buffer);
         var isHeld = Held().Exists(held => held.Id == file.Id);
-        if (isRestored || lastCheckpoint is null || !LogCheckpoint.TryParse(lastCheckpoint, out var stored))
+        if (_isRestored || _lastCheckpoint is null || !LogCheckpoint.TryParse(_lastCheckpoint, out var stored))
         {
-            return isHeld || known.ContainsFile(file.Id.Inode, head);
+            return isHeld || _known.ContainsFile(file.Id.Inode, head);
         }
 
         foreach (var entry in stored.Known.Select(entry => new KnownFiles.Entry(entry.Inode, new HeadFingerprint(entry.HeadLength, entry.HeadHash)))
@@ -40,20 +40,20 @@ internal sealed partial class LogTailer
     /// </returns>
     private bool TryRestore(LogBatch batch)
     {
-        if (lastCheckpoint is null)
+        if (_lastCheckpoint is null)
         {
             return true;
         }
 
-        if (!LogCheckpoint.TryParse(lastCheckpoint, out var stored))
+        if (!LogCheckpoint.TryParse(_lastCheckpoint, out var stored))
         {
             batch.Notes.Add($"{settings.Path}: the stored position cannot be read; going on at the end of the log");
             atEnd = true;
             return true;
         }
 
-        isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
-        if (error == ErrorClass.Permission || (isThere && present.IsRegular && !RotationSearch.CanOpen(settings.Path)))
+        _isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
+        if (error == ErrorClass.Permission || (_isThere && present.IsRegular && !RotationSearch.CanOpen(settings.Path)))
         {
             Fail(batch, ErrorClass.Permission, NotReadable);
             return false;
@@ -62,35 +62,35 @@ internal sealed partial class LogTailer
         var found = new List<TailedFile>();
         foreach (var wanted in stored.Files)
         {
-            if (RotationSearch.Find(wanted, settings.Path, directory, found) is { } file)
+            if (RotationSearch.Find(wanted, settings.Path, _directory, found) is { } file)
             {
                 found.Add(file);
             }
-            else if (isThere)
+            else if (_isThere)
             {
                 batch.Notes.Add($"{settings.Path}: a file that was read up to byte {wanted.Offset} is gone; what was written to it after that is lost");
             }
         }
 
-        if (!isThere && found.Count == 0 && stored.Files.Count > 0 && directory.RotatedFiles().Count == 0 && directory.Archives(long.MinValue).Count == 0)
+        if (!_isThere && found.Count == 0 && stored.Files.Count > 0 && _directory.RotatedFiles().Count == 0 && _directory.Archives(long.MinValue).Count == 0)
         {
             Fail(batch, ErrorClass.FileMissing, NotThere);
             return false;
         }
 
-        isBegun = true;
-        isChanged = true;
-        archivesUntil = stored.ArchivesUntil ?? NewestArchive();
-        known = new KnownFiles(stored.Known.Select(file => new KnownFiles.Entry(file.Inode, new HeadFingerprint(file.HeadLength, file.HeadHash))));
+        _isBegun = true;
+        _isChanged = true;
+        _archivesUntil = stored.ArchivesUntil ?? NewestArchive();
+        _known = new KnownFiles(stored.Known.Select(file => new KnownFiles.Entry(file.Inode, new HeadFingerprint(file.HeadLength, file.HeadHash))));
 
         // Whether they were found or not, and whatever copies of them lie about: they must not be read again from the first byte.
         foreach (var wanted in stored.Files.Where(wanted => wanted.Head.IdentifiesContent))
         {
-            known.Add(wanted.Inode, wanted.Head);
+            _known.Add(wanted.Inode, wanted.Head);
         }
 
-        current = found.Find(file => isThere && file.Id == present.Id);
-        found.Where(file => file != current).ToList().ForEach(Drain);
+        _current = found.Find(file => _isThere && file.Id == present.Id);
+        found.Where(file => file != _current).ToList().ForEach(Drain);
         DrainUnseen(batch);
         return true;
     }
@@ -100,21 +100,21 @@ internal sealed partial class LogTailer
     {
         if (group?.LookedAt is { } looked)
         {
-            archivesUntil = looked;
-            RotationSearch.Remember(directory, known, archivesUntil, Held(), changedBy: looked);
+            _archivesUntil = looked;
+            RotationSearch.Remember(_directory, _known, _archivesUntil, Held(), changedBy: looked);
             return;
         }
 
-        archivesUntil = NewestArchive();
-        RotationSearch.Remember(directory, known, archivesUntil, Held());
-        var before = directory.RotatedFiles().Count + directory.Archives(long.MinValue).Count;
+        _archivesUntil = NewestArchive();
+        RotationSearch.Remember(_directory, _known, _archivesUntil, Held());
+        var before = _directory.RotatedFiles().Count + _directory.Archives(long.MinValue).Count;
         if (!atEnd && settings.StartAt == StartAt.Beginning && before > 0)
         {
             batch.Notes.Add($"{settings.Path}: is read from its beginning; what was rotated away before ({before} {(before == 1 ? "file" : "files")}) is not read");
         }
     }
 
-    private long NewestArchive() => directory.Archives(long.MinValue) is { Count: > 0 } archives ? archives[^1].Stat.Modified : 0;
+    private long NewestArchive() => _directory.Archives(long.MinValue) is { Count: > 0 } archives ? archives[^1].Stat.Modified : 0;
 
     /// <summary>
     /// What was changed before the oldest file that is held was read to its end, was read before: a rotation compresses what
@@ -124,7 +124,7 @@ internal sealed partial class LogTailer
     {
         if (Held() is { Count: > 0 } held)
         {
-            archivesUntil = Math.Max(archivesUntil, held.Min(file => file.ReadToEnd?.Modified ?? long.MinValue + CoarsestClock) - CoarsestClock);
+            _archivesUntil = Math.Max(_archivesUntil, held.Min(file => file.ReadToEnd?.Modified ?? long.MinValue + CoarsestClock) - CoarsestClock);
         }
     }
 }

@@ -23,32 +23,32 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     private const string NotReadable =
         "may not be read; give the agent's user the right to enter its folder and to read it, in the rotation's `create` mode too";
 
-    private readonly Lock gate = new();
-    private readonly LineReader reader = group?.Reader ?? new LineReader(settings);
-    private readonly LogDirectory directory = new(settings.Path, group?.IsOtherLog);
-    private readonly List<TailedFile> draining = [];
-    private KnownFiles known = new([]);
-    private TailedFile? current;
+    private readonly Lock _gate = new();
+    private readonly LineReader _reader = group?.Reader ?? new LineReader(settings);
+    private readonly LogDirectory _directory = new(settings.Path, group?.IsOtherLog);
+    private readonly List<TailedFile> _draining = [];
+    private KnownFiles _known = new([]);
+    private TailedFile? _current;
 
     /// <summary>Whether it is settled where this log begins; from then on whatever appears at its path is read from its first byte.</summary>
-    private bool isBegun;
-    private bool isRestored;
-    private bool isDisposed;
-    private bool isChanged;
-    private bool isThere;
+    private bool _isBegun;
+    private bool _isRestored;
+    private bool _isDisposed;
+    private bool _isChanged;
+    private bool _isThere;
 
     /// <summary>Compressed files changed by then were read, or were there before.</summary>
-    private long archivesUntil = long.MinValue;
-    private byte[]? lastCheckpoint = checkpoint;
+    private long _archivesUntil = long.MinValue;
+    private byte[]? _lastCheckpoint = checkpoint;
 
     /// <summary>Nothing stands at its path, and nothing of it is left to be read.</summary>
-    public bool IsGone => !isThere && draining.Count == 0;
+    public bool IsGone => !_isThere && _draining.Count == 0;
 
     public LogBatch Poll()
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(isDisposed, this);
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
             var started = time.GetTimestamp();
             var batch = new LogBatch();
             PollInto(batch);
@@ -61,7 +61,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     /// <summary>One look for a group, which locks and takes the checkpoint.</summary>
     public void PollInto(LogBatch batch)
     {
-        reader.Now = time.GetUtcNow();
+        _reader.Now = time.GetUtcNow();
         if (Restore(batch))
         {
             FollowPath(batch);
@@ -73,64 +73,64 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     /// <returns>Null where nothing changed.</returns>
     public byte[]? TakeCheckpoint()
     {
-        if (!isBegun || !isChanged)
+        if (!_isBegun || !_isChanged)
         {
             return null;
         }
 
-        isChanged = false;
+        _isChanged = false;
         SettleArchives();
         var bytes = new LogCheckpoint(
             [.. Held().Select(file => file.Position)],
-            [.. known.Entries.Select(entry => new LogCheckpoint.KnownFile(entry.Inode, entry.Head.Length, entry.Head.Hash))])
+            [.. _known.Entries.Select(entry => new LogCheckpoint.KnownFile(entry.Inode, entry.Head.Length, entry.Head.Hash))])
         {
-            ArchivesUntil = archivesUntil,
+            ArchivesUntil = _archivesUntil,
         }.ToBytes();
-        if (lastCheckpoint is not null && bytes.AsSpan().SequenceEqual(lastCheckpoint))
+        if (_lastCheckpoint is not null && bytes.AsSpan().SequenceEqual(_lastCheckpoint))
         {
             return null;
         }
 
-        lastCheckpoint = bytes;
+        _lastCheckpoint = bytes;
         return bytes;
     }
 
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            isDisposed = true;
+            _isDisposed = true;
             Held().ForEach(file => file.Dispose());
-            draining.Clear();
-            current = null;
+            _draining.Clear();
+            _current = null;
         }
     }
 
-    private List<TailedFile> Held() => current is null ? [.. draining] : [.. draining, current];
+    private List<TailedFile> Held() => _current is null ? [.. _draining] : [.. _draining, _current];
 
     /// <summary>Compares the log's path with the file that is held, and changes over where another stands there.</summary>
     private void FollowPath(LogBatch batch)
     {
-        isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
-        if (isThere && present.Id == current?.Id)
+        _isThere = NativeFile.TryStat(settings.Path, out var present, out var error);
+        if (_isThere && present.Id == _current?.Id)
         {
             return;
         }
 
-        if (current is not null)
+        if (_current is not null)
         {
             batch.Notes.Add($"{settings.Path}: rotated; its old file is read until it has been quiet for {settings.RotateWait.TotalSeconds:0} s");
-            Drain(current);
-            current = null;
+            Drain(_current);
+            _current = null;
         }
 
-        if (isThere && !present.IsRegular)
+        if (_isThere && !present.IsRegular)
         {
             Fail(batch, ErrorClass.WrongContent, "is no regular file; name the log file itself");
             return;
         }
 
-        if (!isThere)
+        if (!_isThere)
         {
             Fail(batch, error!.Value, error == ErrorClass.Permission ? NotReadable : NotThere);
             if (error == ErrorClass.FileMissing)
@@ -160,19 +160,19 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
     private void Adopt(TailedFile file, LogBatch batch)
     {
-        isChanged = true;
+        _isChanged = true;
         file.ChangedAt = time.GetTimestamp();
-        if (draining.Find(held => held.Id == file.Id) is { } returned)
+        if (_draining.Find(held => held.Id == file.Id) is { } returned)
         {
             file.Dispose();
-            draining.Remove(returned);
-            current = returned;
+            _draining.Remove(returned);
+            _current = returned;
             return;
         }
 
-        if (isBegun)
+        if (_isBegun)
         {
-            current = file;
+            _current = file;
             DrainUnseen(batch);
             return;
         }
@@ -182,8 +182,8 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
             MoveToLastLine(file);
         }
 
-        current = file;
-        isBegun = true;
+        _current = file;
+        _isBegun = true;
         RememberRotated(batch);
         if (group?.LookedAt is not null)
         {
@@ -193,15 +193,15 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
     private void FollowWithoutFile(LogBatch batch)
     {
-        if (isBegun)
+        if (_isBegun)
         {
             // It may have been there and gone again since the last look.
             DrainUnseen(batch);
             return;
         }
 
-        isBegun = true;
-        isChanged = true;
+        _isBegun = true;
+        _isChanged = true;
         RememberRotated(batch);
     }
 
@@ -209,7 +209,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     {
         // What was written since the last look counts too in telling a copy.
         Held().ForEach(file => file.TryCheckHead());
-        foreach (var unseen in RotationSearch.FindUnseen(directory, known, archivesUntil, Held()))
+        foreach (var unseen in RotationSearch.FindUnseen(_directory, _known, _archivesUntil, Held()))
         {
             batch.Notes.Add($"{settings.Path}: was rotated more than once between two looks; a further rotated file is read from its start");
             Drain(unseen);
@@ -230,9 +230,9 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
     private void Drain(TailedFile file)
     {
-        isChanged = true;
+        _isChanged = true;
         file.ChangedAt = time.GetTimestamp();
-        draining.Add(file);
+        _draining.Add(file);
     }
 
     private void Read(TailedFile file, LogBatch batch)
@@ -245,10 +245,10 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
                 return;
             }
 
-            isChanged = true;
+            _isChanged = true;
             file.ChangedAt = time.GetTimestamp();
             file.ReadToEnd = null;
-            var isWhole = reader.TryReadInto(file, batch);
+            var isWhole = _reader.TryReadInto(file, batch);
             if (!isWhole)
             {
                 if (!TryRecoverFromCut(file, batch))
@@ -257,7 +257,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
                 }
 
                 stat = file.Stat();
-                isWhole = reader.TryReadInto(file, batch);
+                isWhole = _reader.TryReadInto(file, batch);
             }
 
             if (isWhole && !batch.IsFull)
@@ -276,7 +276,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
     private bool TryRecoverFromCut(TailedFile file, LogBatch batch)
     {
         var before = file.Position;
-        var copy = RotationSearch.FindCopy(before, directory, Held());
+        var copy = RotationSearch.FindCopy(before, _directory, Held());
         if (copy is not null)
         {
             Drain(copy);
@@ -285,14 +285,14 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
         batch.Notes.Add(copy is null
             ? $"{settings.Path}: truncated at byte {before.Offset} or after; what was not read by then is lost"
             : $"{settings.Path}: truncated; the rest is read from its copy");
-        known.Add(before.Inode, before.Head);
-        RotationSearch.Remember(directory, known, archivesUntil, Held());
+        _known.Add(before.Inode, before.Head);
+        RotationSearch.Remember(_directory, _known, _archivesUntil, Held());
         file.Restart();
 
         // A rotated file may have been overwritten with a copy of what is read elsewhere.
-        if (file != current && !RotationSearch.IsUnseen(file, known, [.. Held().Where(other => other != file)]))
+        if (file != _current && !RotationSearch.IsUnseen(file, _known, [.. Held().Where(other => other != file)]))
         {
-            draining.Remove(file);
+            _draining.Remove(file);
             file.Dispose();
             return false;
         }
@@ -302,7 +302,7 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
 
     private void CloseQuietFiles(LogBatch batch)
     {
-        foreach (var file in draining.ToList())
+        foreach (var file in _draining.ToList())
         {
             if (file.ReadToEnd is null || time.GetElapsedTime(file.ChangedAt) < settings.RotateWait)
             {
@@ -319,9 +319,9 @@ internal sealed partial class LogTailer(JsonLogSourceSettings settings, TimeProv
                 batch.Skipped.Count(SkipReason.Unfinished, file.Path, file.Offset);
             }
 
-            isChanged = true;
-            known.Add(file.Id.Inode, file.Head);
-            draining.Remove(file);
+            _isChanged = true;
+            _known.Add(file.Id.Inode, file.Head);
+            _draining.Remove(file);
             file.Dispose();
         }
     }

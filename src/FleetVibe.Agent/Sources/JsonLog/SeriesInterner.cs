@@ -15,25 +15,25 @@ internal sealed class SeriesInterner(string? model, string? task, string? varian
     private const int MaxNames = 1024;
     private const int MaxNameLength = 256;
 
-    private readonly Dictionary<byte[], SeriesId> known = new(BytesComparer.Instance);
-    private readonly SeriesId? configured = model is null || task is null || variant is null ? null : new SeriesId(model, task, variant);
-    private byte[] key = new byte[128];
+    private readonly Dictionary<byte[], SeriesId> _known = new(BytesComparer.Instance);
+    private readonly SeriesId? _configured = model is null || task is null || variant is null ? null : new SeriesId(model, task, variant);
+    private byte[] _key = new byte[128];
 
     /// <summary>Null where neither the configuration nor the line names a model.</summary>
     /// <param name="lineModel">Unescaped UTF-8; empty where the line has none. The others alike.</param>
     public SeriesId? Find(ReadOnlySpan<byte> lineModel, ReadOnlySpan<byte> lineTask, ReadOnlySpan<byte> lineVariant)
     {
-        if (configured is not null)
+        if (_configured is not null)
         {
-            return configured;
+            return _configured;
         }
 
         var length = 0;
         Append(lineModel, ref length);
         Append(lineTask, ref length);
         Append(lineVariant, ref length);
-        var lookup = known.GetAlternateLookup<ReadOnlySpan<byte>>();
-        if (lookup.TryGetValue(key.AsSpan(0, length), out var series))
+        var lookup = _known.GetAlternateLookup<ReadOnlySpan<byte>>();
+        if (lookup.TryGetValue(_key.AsSpan(0, length), out var series))
         {
             return series;
         }
@@ -48,12 +48,12 @@ internal sealed class SeriesInterner(string? model, string? task, string? varian
         series = new SeriesId(modelName, taskName.Length == 0 ? DefaultTask : taskName, variant ?? Clean(lineVariant));
 
         // A log that names something new on every line must not fill the memory.
-        if (known.Count >= MaxNames)
+        if (_known.Count >= MaxNames)
         {
-            known.Clear();
+            _known.Clear();
         }
 
-        lookup[key.AsSpan(0, length)] = series;
+        lookup[_key.AsSpan(0, length)] = series;
         return series;
     }
 
@@ -79,13 +79,13 @@ internal sealed class SeriesInterner(string? model, string? task, string? varian
     private void Append(ReadOnlySpan<byte> part, ref int length)
     {
         var end = length + sizeof(int) + part.Length;
-        if (end > key.Length)
+        if (end > _key.Length)
         {
-            Array.Resize(ref key, end * 2);
+            Array.Resize(ref _key, end * 2);
         }
 
-        BinaryPrimitives.WriteInt32LittleEndian(key.AsSpan(length), part.Length);
-        part.CopyTo(key.AsSpan(length + sizeof(int)));
+        BinaryPrimitives.WriteInt32LittleEndian(_key.AsSpan(length), part.Length);
+        part.CopyTo(_key.AsSpan(length + sizeof(int)));
         length = end;
     }
 

@@ -40,39 +40,39 @@ internal enum SkipReason
 /// <summary>How often each reason occurred, and where first. Not thread safe.</summary>
 internal sealed class SkipCounts
 {
-    private readonly long[] counts = new long[Enum.GetValues<SkipReason>().Length];
-    private readonly string?[] places = new string?[Enum.GetValues<SkipReason>().Length];
+    private readonly long[] _counts = new long[Enum.GetValues<SkipReason>().Length];
+    private readonly string?[] _places = new string?[Enum.GetValues<SkipReason>().Length];
 
-    public long Total => counts.Sum();
+    public long Total => _counts.Sum();
 
-    public long this[SkipReason reason] => counts[(int)reason];
+    public long this[SkipReason reason] => _counts[(int)reason];
 
-    public void Count(SkipReason reason) => counts[(int)reason]++;
+    public void Count(SkipReason reason) => _counts[(int)reason]++;
 
     /// <param name="file">Its path.</param>
     /// <param name="offset">Where the line begins in the file's content.</param>
     public void Count(SkipReason reason, string file, long offset)
     {
-        counts[(int)reason]++;
-        places[(int)reason] ??= $"{Path.GetFileName(file)} at byte {offset}";
+        _counts[(int)reason]++;
+        _places[(int)reason] ??= $"{Path.GetFileName(file)} at byte {offset}";
     }
 
     /// <summary>Of each reason how often and where first, e.g. <c>12 not_json (the first in app.log at byte 240)</c>.</summary>
-    public string ToTextWithPlaces() => Join(reason => places[(int)reason] is { } place ? $" (the first in {place})" : "");
+    public string ToTextWithPlaces() => Join(reason => _places[(int)reason] is { } place ? $" (the first in {place})" : "");
 
     public void Add(SkipCounts other)
     {
-        for (var i = 0; i < counts.Length; i++)
+        for (var i = 0; i < _counts.Length; i++)
         {
-            counts[i] += other.counts[i];
-            places[i] ??= other.places[i];
+            _counts[i] += other._counts[i];
+            _places[i] ??= other._places[i];
         }
     }
 
     public void Clear()
     {
-        Array.Clear(counts);
-        Array.Clear(places);
+        Array.Clear(_counts);
+        Array.Clear(_places);
     }
 
     /// <summary>E.g. <c>12 not_json, 1 bad_duration</c>, the most frequent first; empty where nothing was skipped.</summary>

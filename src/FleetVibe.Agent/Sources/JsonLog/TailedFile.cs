@@ -6,18 +6,18 @@ namespace FleetVibe.Agent.Sources.JsonLog;
 /// <summary>A log file that is held open, and how far it was consumed. Offsets are those of its content, which may be compressed. Not thread safe.</summary>
 internal sealed class TailedFile : IDisposable
 {
-    private readonly SafeFileHandle handle;
-    private readonly GzipContent? compressed;
-    private LineAssembler? lines;
-    private long countedUpTo;
+    private readonly SafeFileHandle _handle;
+    private readonly GzipContent? _compressed;
+    private LineAssembler? _lines;
+    private long _countedUpTo;
 
     private TailedFile(string path, SafeFileHandle handle)
     {
         Path = path;
-        this.handle = handle;
+        _handle = handle;
         Id = NativeFile.Stat(handle).Id;
         Span<byte> start = stackalloc byte[2];
-        compressed = RandomAccess.Read(handle, start, 0) == start.Length && GzipContent.IsGzip(start) ? new GzipContent(handle) : null;
+        _compressed = RandomAccess.Read(handle, start, 0) == start.Length && GzipContent.IsGzip(start) ? new GzipContent(handle) : null;
     }
 
     public FileId Id { get; }
@@ -25,7 +25,7 @@ internal sealed class TailedFile : IDisposable
     /// <summary>Where it was opened; a rotation may have renamed it since.</summary>
     public string Path { get; }
 
-    public bool IsCompressed => compressed is not null;
+    public bool IsCompressed => _compressed is not null;
 
     public HeadFingerprint Head { get; set; }
 
@@ -45,15 +45,15 @@ internal sealed class TailedFile : IDisposable
     public long ChangedAt { get; set; }
 
     /// <summary>A line that was begun will not be finished, where nothing more comes.</summary>
-    public bool IsUnfinished => IsEndOpen || SkipToNewline || lines?.WaitingFrom is not null;
+    public bool IsUnfinished => IsEndOpen || SkipToNewline || _lines?.WaitingFrom is not null;
 
     /// <summary>Where a later start goes on: everything before was counted, and what waits for its rest is read again.</summary>
     public LogCheckpoint.FilePosition Position
     {
         get
         {
-            var counted = Math.Max(Offset, countedUpTo);
-            var resume = lines?.WaitingFrom ?? Offset;
+            var counted = Math.Max(Offset, _countedUpTo);
+            var resume = _lines?.WaitingFrom ?? Offset;
             return new(Id.Device, Id.Inode, Head.Length, Head.Hash, counted, SkipToNewline && resume == counted, resume == counted ? null : resume);
         }
     }
@@ -75,40 +75,40 @@ internal sealed class TailedFile : IDisposable
         }
     }
 
-    public FileStat Stat() => NativeFile.Stat(handle);
+    public FileStat Stat() => NativeFile.Stat(_handle);
 
     /// <summary>Whether it was cut; what is compressed is never cut.</summary>
-    public bool IsShorterThan(long length) => compressed is null && Stat().Size < length;
+    public bool IsShorterThan(long length) => _compressed is null && Stat().Size < length;
 
     public void GoOnAt(LogCheckpoint.FilePosition position)
     {
         Offset = position.Resume ?? position.Offset;
-        countedUpTo = position.Offset;
+        _countedUpTo = position.Offset;
         SkipToNewline = position.SkipToNewline;
     }
 
     /// <summary>Whether it is compressed and was read to an end that cannot be the end of its content.</summary>
     /// <exception cref="IOException">Reading failed.</exception>
-    public bool IsDamagedArchive() => compressed?.IsDamaged() ?? false;
+    public bool IsDamagedArchive() => _compressed?.IsDamaged() ?? false;
 
     /// <summary>Whether a line that begins there was not counted before.</summary>
-    public bool IsCounted(long start) => start >= countedUpTo;
+    public bool IsCounted(long start) => start >= _countedUpTo;
 
-    public LineAssembler LinesOf(int maxLineBytes) => lines ??= new LineAssembler(maxLineBytes);
+    public LineAssembler LinesOf(int maxLineBytes) => _lines ??= new LineAssembler(maxLineBytes);
 
     /// <summary>Fills the buffer as far as the content goes.</summary>
     /// <exception cref="IOException">Reading failed.</exception>
     public int Read(Span<byte> buffer, long offset)
     {
-        if (compressed is not null)
+        if (_compressed is not null)
         {
-            return compressed.Read(buffer, offset);
+            return _compressed.Read(buffer, offset);
         }
 
         var filled = 0;
         while (filled < buffer.Length)
         {
-            var read = RandomAccess.Read(handle, buffer[filled..], offset + filled);
+            var read = RandomAccess.Read(_handle, buffer[filled..], offset + filled);
             if (read == 0)
             {
                 break;
@@ -124,14 +124,14 @@ internal sealed class TailedFile : IDisposable
     public ReadOnlySpan<byte> ReadHead(Span<byte> buffer)
     {
         var read = Read(buffer, 0);
-        return compressed is null || read == buffer.Length || compressed.EndsAt(read) ? buffer[..read] : default;
+        return _compressed is null || read == buffer.Length || _compressed.EndsAt(read) ? buffer[..read] : default;
     }
 
     /// <summary>Whether the file still begins as it did. Where it does, its head is then known as far as it goes.</summary>
     public bool CheckHead()
     {
         // What is compressed does not change, and to look at its beginning is to begin anew.
-        if (compressed is not null && Head.Length > 0 && Offset > 0)
+        if (_compressed is not null && Head.Length > 0 && Offset > 0)
         {
             return true;
         }
@@ -168,16 +168,16 @@ internal sealed class TailedFile : IDisposable
     public void Restart()
     {
         Head = default;
-        Offset = countedUpTo = 0;
+        Offset = _countedUpTo = 0;
         SkipToNewline = false;
         IsEndOpen = false;
         ReadToEnd = null;
-        lines = null;
+        _lines = null;
     }
 
     public void Dispose()
     {
-        compressed?.Dispose();
-        handle.Dispose();
+        _compressed?.Dispose();
+        _handle.Dispose();
     }
 }

@@ -12,32 +12,32 @@ namespace FleetVibe.Agent.Sources.Kernel;
 /// </summary>
 internal sealed class KernelActor : UntypedActor
 {
-    private readonly KernelSourceSettings settings;
-    private readonly IKernelLog kernel;
-    private readonly IActorRef accumulator;
-    private readonly TimeProvider time;
-    private readonly ILoggingAdapter log = Context.GetLogger();
-    private KernelLogPosition? position;
-    private bool isStarted;
-    private bool isAwaitingFold;
-    private bool isDue;
-    private bool isFailing;
+    private readonly KernelSourceSettings _settings;
+    private readonly IKernelLog _kernel;
+    private readonly IActorRef _accumulator;
+    private readonly TimeProvider _time;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private KernelLogPosition? _position;
+    private bool _isStarted;
+    private bool _isAwaitingFold;
+    private bool _isDue;
+    private bool _isFailing;
 
     public KernelActor(KernelSourceSettings settings, IKernelLog kernel, IActorRef accumulator, TimeProvider time)
     {
-        this.settings = settings;
-        this.kernel = kernel;
-        this.accumulator = accumulator;
-        this.time = time;
+        _settings = settings;
+        _kernel = kernel;
+        _accumulator = accumulator;
+        _time = time;
     }
 
     /// <param name="open">For each incarnation of the actor a log of its own.</param>
     internal static Props CreateProps(KernelSourceSettings settings, Func<IKernelLog> open, IActorRef accumulator, TimeProvider time) =>
         Props.Create(() => new KernelActor(settings, open(), accumulator, time));
 
-    protected override void PreStart() => accumulator.Tell(new SourceReady(settings.Key));
+    protected override void PreStart() => _accumulator.Tell(new SourceReady(_settings.Key));
 
-    protected override void PostStop() => kernel.Dispose();
+    protected override void PostStop() => _kernel.Dispose();
 
     protected override void OnReceive(object message)
     {
@@ -45,15 +45,15 @@ internal sealed class KernelActor : UntypedActor
         {
             case StartSource start:
                 Restore(start.Checkpoint);
-                isStarted = true;
-                isAwaitingFold = false;
+                _isStarted = true;
+                _isAwaitingFold = false;
                 break;
             case CollectDue:
-                isDue = isStarted;
+                _isDue = _isStarted;
                 ReportIfDue();
                 break;
             case ReportFolded:
-                isAwaitingFold = false;
+                _isAwaitingFold = false;
                 ReportIfDue();
                 break;
             default:
@@ -64,12 +64,12 @@ internal sealed class KernelActor : UntypedActor
 
     private void Restore(byte[]? checkpoint)
     {
-        position = null;
+        _position = null;
         try
         {
             if (checkpoint is not null && KernelLogCheckpoint.Parser.ParseFrom(checkpoint) is { Origin.Length: > 0 } stored)
             {
-                position = new KernelLogPosition(stored.Origin, stored.Position);
+                _position = new KernelLogPosition(stored.Origin, stored.Position);
             }
         }
         catch (InvalidProtocolBufferException)
@@ -80,40 +80,40 @@ internal sealed class KernelActor : UntypedActor
 
     private void ReportIfDue()
     {
-        if (!isDue || isAwaitingFold)
+        if (!_isDue || _isAwaitingFold)
         {
             return;
         }
 
-        var now = time.GetUtcNow();
-        var read = kernel.Read(position, now);
+        var now = _time.GetUtcNow();
+        var read = _kernel.Read(_position, now);
         Tell(read.Problem);
-        var report = new SourceReport(settings.Key)
+        var report = new SourceReport(_settings.Key)
         {
             Status = new CollectionStatus(now, read.Error, read.Problem ?? "", TimeSpan.Zero, 0, 0),
-            Events = position is null ? [] : OomKill.EventsOf(read.Records),
+            Events = _position is null ? [] : OomKill.EventsOf(read.Records),
         };
-        if (read.Position is { } next && next != position)
+        if (read.Position is { } next && next != _position)
         {
-            position = next;
+            _position = next;
             report = report with { Checkpoint = new KernelLogCheckpoint { Origin = next.Origin, Position = next.Next }.ToByteArray() };
         }
 
-        (isDue, isAwaitingFold) = (false, true);
-        accumulator.Tell(report);
+        (_isDue, _isAwaitingFold) = (false, true);
+        _accumulator.Tell(report);
     }
 
     private void Tell(string? problem)
     {
-        if (problem is not null && !isFailing)
+        if (problem is not null && !_isFailing)
         {
-            log.Warning("{0}", problem);
+            _log.Warning("{0}", problem);
         }
-        else if (problem is null && isFailing)
+        else if (problem is null && _isFailing)
         {
-            log.Info("{0} can be read again", settings.KernelLog);
+            _log.Info("{0} can be read again", _settings.KernelLog);
         }
 
-        isFailing = problem is not null;
+        _isFailing = problem is not null;
     }
 }

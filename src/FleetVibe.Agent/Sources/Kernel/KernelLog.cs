@@ -40,10 +40,10 @@ internal sealed class KernelLog(string path) : IKernelLog
     private const int TryAgain = 11;
     private const int Overwritten = 32;
 
-    private readonly byte[] buffer = new byte[16 * 1024];
-    private SafeFileHandle? device;
+    private readonly byte[] _buffer = new byte[16 * 1024];
+    private SafeFileHandle? _device;
 
-    public void Dispose() => device?.Dispose();
+    public void Dispose() => _device?.Dispose();
 
     public KernelLogRead Read(KernelLogPosition? from, DateTimeOffset now)
     {
@@ -107,7 +107,7 @@ internal sealed class KernelLog(string path) : IKernelLog
 
     private KernelLogRead ReadDevice(KernelLogPosition? from, DateTimeOffset now)
     {
-        device ??= NativeFile.OpenForReading(path);
+        _device ??= NativeFile.OpenForReading(path);
         return Take(NextRecord, "boot:" + ReadLine("/proc/sys/kernel/random/boot_id"), from, now - Uptime());
     }
 
@@ -115,10 +115,10 @@ internal sealed class KernelLog(string path) : IKernelLog
     {
         while (true)
         {
-            var length = read(device!, buffer, buffer.Length);
+            var length = read(_device!, _buffer, _buffer.Length);
             if (length > 0)
             {
-                return Encoding.UTF8.GetString(buffer, 0, (int)length);
+                return Encoding.UTF8.GetString(_buffer, 0, (int)length);
             }
 
             var error = length == 0 ? TryAgain : Marshal.GetLastPInvokeError();
@@ -129,8 +129,8 @@ internal sealed class KernelLog(string path) : IKernelLog
 
             if (error is not (Overwritten or Interrupted))
             {
-                device!.Dispose();
-                device = null;
+                _device!.Dispose();
+                _device = null;
                 throw error == 1 ? new UnauthorizedAccessException() : new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}");
             }
         }

@@ -11,13 +11,13 @@ internal sealed class GpuCsv
 {
     private const string Separator = ", ";
 
-    private readonly Dictionary<string, int> columns;
-    private readonly string[] units;
+    private readonly Dictionary<string, int> _columns;
+    private readonly string[] _units;
 
     private GpuCsv(Dictionary<string, int> columns, string[] units)
     {
-        this.columns = columns;
-        this.units = units;
+        _columns = columns;
+        _units = units;
     }
 
     /// <summary>Null where the line is no header: it lacks <c>uuid</c> or <c>index</c>.</summary>
@@ -41,8 +41,8 @@ internal sealed class GpuCsv
     /// <param name="at">When the line was read; the tool's own time names no zone.</param>
     public GpuSample? Read(string line, DateTimeOffset at)
     {
-        var cells = line.Split(Separator, units.Length);
-        if (cells.Length != units.Length)
+        var cells = line.Split(Separator, _units.Length);
+        if (cells.Length != _units.Length)
         {
             return null;
         }
@@ -76,14 +76,14 @@ internal sealed class GpuCsv
     }
 
     /// <summary>Whether the row's board is cut into MIG instances.</summary>
-    public bool IsMig(string line) => line.Split(Separator, units.Length) is { } cells && cells.Length == units.Length && Cell(cells, GpuQuery.MigMode) == "Enabled";
+    public bool IsMig(string line) => line.Split(Separator, _units.Length) is { } cells && cells.Length == _units.Length && Cell(cells, GpuQuery.MigMode) == "Enabled";
 
     private long? Count(string[] cells, string field) => ToolNumber.Count(Number(cells, field));
 
     // Yes and No in recordings; a number in some versions.
     private bool? Flag(string[] cells, string field) => Cell(cells, field) switch { "Yes" or "1" => true, "No" or "0" => false, _ => null };
 
-    private string Cell(string[] cells, string field) => columns.TryGetValue(field, out var column) ? cells[column].Trim() : "";
+    private string Cell(string[] cells, string field) => _columns.TryGetValue(field, out var column) ? cells[column].Trim() : "";
 
     private string NameOf(string[] cells)
     {
@@ -93,14 +93,14 @@ internal sealed class GpuCsv
 
     private double? Number(string[] cells, string field)
     {
-        if (!columns.TryGetValue(field, out var column))
+        if (!_columns.TryGetValue(field, out var column))
         {
             return null;
         }
 
         // Some versions leave the unit on the value even when asked not to.
         var text = cells[column].Trim();
-        var unit = units[column];
+        var unit = _units[column];
         if (unit.Length > 0 && text.EndsWith(unit, StringComparison.Ordinal))
         {
             text = text[..^unit.Length].TrimEnd();
@@ -116,7 +116,7 @@ internal sealed class GpuCsv
             return null;
         }
 
-        long? unit = units[columns[field]] switch
+        long? unit = _units[_columns[field]] switch
         {
             "B" or "bytes" => 1,
             "KiB" => 1L << 10,

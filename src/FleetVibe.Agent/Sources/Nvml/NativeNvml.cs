@@ -22,12 +22,12 @@ internal sealed unsafe class NativeNvml : INvml
     private const ulong XidEvent = 8;
     private const int MostProcesses = 4096;
 
-    private readonly nint library;
-    private readonly Dictionary<string, nint> functions = new(StringComparer.Ordinal);
-    private IReadOnlyList<NvmlProcessLayout> processLayouts = NvmlProcessLayout.For("");
-    private nint eventSet;
+    private readonly nint _library;
+    private readonly Dictionary<string, nint> _functions = new(StringComparer.Ordinal);
+    private IReadOnlyList<NvmlProcessLayout> _processLayouts = NvmlProcessLayout.For("");
+    private nint _eventSet;
 
-    private NativeNvml(nint library) => this.library = library;
+    private NativeNvml(nint library) => _library = library;
 
     /// <summary>Null where there is no such library.</summary>
     /// <param name="problem">What the loader says then, one line.</param>
@@ -65,7 +65,7 @@ internal sealed unsafe class NativeNvml : INvml
         var result = init();
         if (result == NvmlReturn.Success && DriverVersion(out var driver) == NvmlReturn.Success)
         {
-            processLayouts = NvmlProcessLayout.For(driver);
+            _processLayouts = NvmlProcessLayout.For(driver);
         }
 
         return result;
@@ -73,10 +73,10 @@ internal sealed unsafe class NativeNvml : INvml
 
     public NvmlReturn Shutdown()
     {
-        if (eventSet != 0 && Find("nvmlEventSetFree") is var free and not 0)
+        if (_eventSet != 0 && Find("nvmlEventSetFree") is var free and not 0)
         {
-            _ = ((delegate* unmanaged[Cdecl]<nint, NvmlReturn>)free)(eventSet);
-            eventSet = 0;
+            _ = ((delegate* unmanaged[Cdecl]<nint, NvmlReturn>)free)(_eventSet);
+            _eventSet = 0;
         }
 
         return Find("nvmlShutdown") is var function and not 0 ? ((delegate* unmanaged[Cdecl]<NvmlReturn>)function)() : NvmlReturn.FunctionNotFound;
@@ -207,7 +207,7 @@ internal sealed unsafe class NativeNvml : INvml
     public NvmlReturn Processes(nint device, bool graphics, out IReadOnlyList<NvmlProcess> processes)
     {
         processes = [];
-        foreach (var layout in processLayouts)
+        foreach (var layout in _processLayouts)
         {
             var name = $"nvmlDeviceGet{(graphics ? "Graphics" : "Compute")}RunningProcesses{layout.Suffix}";
             if (Find(name) is var function and not 0)
@@ -249,7 +249,7 @@ internal sealed unsafe class NativeNvml : INvml
             return NvmlReturn.FunctionNotFound;
         }
 
-        if (eventSet == 0)
+        if (_eventSet == 0)
         {
             nint made = 0;
             var result = ((delegate* unmanaged[Cdecl]<nint*, NvmlReturn>)create)(&made);
@@ -258,23 +258,23 @@ internal sealed unsafe class NativeNvml : INvml
                 return result;
             }
 
-            eventSet = made;
+            _eventSet = made;
         }
 
-        return ((delegate* unmanaged[Cdecl]<nint, ulong, nint, NvmlReturn>)register)(device, XidEvent, eventSet);
+        return ((delegate* unmanaged[Cdecl]<nint, ulong, nint, NvmlReturn>)register)(device, XidEvent, _eventSet);
     }
 
     public NvmlReturn NextXid(out nint device, out ulong xid)
     {
         (device, xid) = (0, 0);
         var wait = Find("nvmlEventSetWait_v2", "nvmlEventSetWait");
-        if (eventSet == 0 || wait == 0)
+        if (_eventSet == 0 || wait == 0)
         {
             return NvmlReturn.Timeout;
         }
 
         RawEvent happened = default;
-        var result = ((delegate* unmanaged[Cdecl]<nint, RawEvent*, uint, NvmlReturn>)wait)(eventSet, &happened, 0);
+        var result = ((delegate* unmanaged[Cdecl]<nint, RawEvent*, uint, NvmlReturn>)wait)(_eventSet, &happened, 0);
         (device, xid) = (happened.Device, happened.Data);
         return result;
     }
@@ -372,9 +372,9 @@ internal sealed unsafe class NativeNvml : INvml
     {
         foreach (var name in names)
         {
-            if (!functions.TryGetValue(name, out var function))
+            if (!_functions.TryGetValue(name, out var function))
             {
-                functions[name] = function = NativeLibrary.TryGetExport(library, name, out var found) ? found : 0;
+                _functions[name] = function = NativeLibrary.TryGetExport(_library, name, out var found) ? found : 0;
             }
 
             if (function != 0)

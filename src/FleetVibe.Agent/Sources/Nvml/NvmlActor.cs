@@ -23,34 +23,34 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
     private static readonly TimeSpan MinPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
 
-    private readonly NvmlSourceSettings settings;
-    private readonly TimeProvider time;
-    private readonly NvmlThread thread;
-    private readonly NvmlLoader load;
-    private readonly Func<Props> fallback;
-    private readonly GpuWatch watch;
-    private readonly GpuReporter reporter;
-    private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly NvmlSourceSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly NvmlThread _thread;
+    private readonly NvmlLoader _load;
+    private readonly Func<Props> _fallback;
+    private readonly GpuWatch _watch;
+    private readonly GpuReporter _reporter;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
 
-    private IActorRef? child;
-    private NvmlReader? reader;
-    private long askedAt;
-    private bool isAsking;
-    private bool isStarted;
-    private bool isAnnounced;
-    private long? scannedAt;
-    private long notBefore;
-    private TimeSpan pause = MinPause;
+    private IActorRef? _child;
+    private NvmlReader? _reader;
+    private long _askedAt;
+    private bool _isAsking;
+    private bool _isStarted;
+    private bool _isAnnounced;
+    private long? _scannedAt;
+    private long _notBefore;
+    private TimeSpan _pause = MinPause;
 
     public NvmlActor(NvmlSourceSettings settings, IActorRef accumulator, TimeProvider time, NvmlThread thread, NvmlLoader load, GpuWatch watch, Func<Props> fallback)
     {
-        this.settings = settings;
-        this.time = time;
-        this.thread = thread;
-        this.load = load;
-        this.watch = watch;
-        this.fallback = fallback;
-        reporter = new GpuReporter(settings, accumulator, Self, time, watch, log, "NVML", () => StuckAfter);
+        _settings = settings;
+        _time = time;
+        _thread = thread;
+        _load = load;
+        _watch = watch;
+        _fallback = fallback;
+        _reporter = new GpuReporter(settings, accumulator, Self, time, watch, _log, "NVML", () => StuckAfter);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -64,16 +64,16 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         Ask();
-        Timers.StartPeriodicTimer(LookTimer, LookDue.Instance, settings.SampleInterval);
+        Timers.StartPeriodicTimer(LookTimer, LookDue.Instance, _settings.SampleInterval);
     }
 
     protected override void PostStop()
     {
-        var open = reader;
+        var open = _reader;
         if (open is not null)
         {
             // Not where a call hangs: then the library stays open, as the hanging call has it.
-            thread.TryRun(
+            _thread.TryRun(
                 () =>
                 {
                     open.Close();
@@ -82,25 +82,25 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
                 static (_, _) => { });
         }
 
-        watch.Dispose();
+        _watch.Dispose();
     }
 
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case CollectDue due when child is not null:
-                child.Tell(due);
+            case CollectDue due when _child is not null:
+                _child.Tell(due);
                 break;
             case StartSource start:
-                isStarted = true;
-                reporter.Start(start.Checkpoint);
+                _isStarted = true;
+                _reporter.Start(start.Checkpoint);
                 break;
             case CollectDue:
-                reporter.OnCollectDue(isStarted);
+                _reporter.OnCollectDue(_isStarted);
                 break;
             case ReportFolded:
-                reporter.OnFolded();
+                _reporter.OnFolded();
                 break;
             case LookDue:
                 Look();
@@ -120,16 +120,16 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
     // Reads when nothing is under way, and looks at what is.
     private void Look()
     {
-        if (child is not null)
+        if (_child is not null)
         {
             return;
         }
 
-        if (isAsking && time.GetElapsedTime(askedAt) >= StuckAfter)
+        if (_isAsking && _time.GetElapsedTime(_askedAt) >= StuckAfter)
         {
             OnStuck();
         }
-        else if (!isAsking && (reader is null || isStarted) && time.GetTimestamp() >= notBefore)
+        else if (!_isAsking && (_reader is null || _isStarted) && _time.GetTimestamp() >= _notBefore)
         {
             Ask();
         }
@@ -137,26 +137,26 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
 
     private void Ask()
     {
-        isAsking = true;
-        askedAt = time.GetTimestamp();
+        _isAsking = true;
+        _askedAt = _time.GetTimestamp();
         var self = Self;
-        if (reader is { } open)
+        if (_reader is { } open)
         {
-            var scan = scannedAt is not { } last || time.GetElapsedTime(last) >= ScanInterval;
-            var clock = time;
-            if (thread.TryRun(
+            var scan = _scannedAt is not { } last || _time.GetElapsedTime(last) >= ScanInterval;
+            var clock = _time;
+            if (_thread.TryRun(
                 () => open.Read(clock.GetUtcNow(), TimeSpan.FromSeconds(clock.GetTimestamp() / (double)clock.TimestampFrequency), scan),
                 (reading, fault) => self.Tell(new ReadDone(reading, fault))))
             {
-                scannedAt = scan ? askedAt : scannedAt;
+                _scannedAt = scan ? _askedAt : _scannedAt;
                 return;
             }
         }
         else
         {
-            var (library, loader) = (settings.Library, load);
-            thread.Call = $"the loading of {library}";
-            if (thread.TryRun(
+            var (library, loader) = (_settings.Library, _load);
+            _thread.Call = $"the loading of {library}";
+            if (_thread.TryRun(
                 () =>
                 {
                     var nvml = loader(library, out var problem);
@@ -169,47 +169,47 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
         }
 
         // The thread is still in a call of an earlier incarnation of this source.
-        isAsking = false;
+        _isAsking = false;
         OnStuck();
     }
 
     private void OnLoaded(Loaded loaded)
     {
-        isAsking = false;
+        _isAsking = false;
         if (loaded.Nvml is { } nvml)
         {
-            var calls = thread;
-            reader = new NvmlReader(nvml, call => calls.Call = call);
-            log.Info("GPUs are read through {Library}", settings.Library);
+            var calls = _thread;
+            _reader = new NvmlReader(nvml, call => calls.Call = call);
+            _log.Info("GPUs are read through {Library}", _settings.Library);
             Announce();
             return;
         }
 
-        log.Info("GPUs are read with {Command}: {Problem}", settings.Command, loaded.Problem);
+        _log.Info("GPUs are read with {Command}: {Problem}", _settings.Command, loaded.Problem);
         Timers.Cancel(LookTimer);
-        child = Context.ActorOf(fallback(), "nvidia-smi");
+        _child = Context.ActorOf(_fallback(), "nvidia-smi");
     }
 
     private void OnRead(ReadDone done)
     {
-        isAsking = false;
+        _isAsking = false;
         if (done.Reading is not { } reading)
         {
             Fail($"NVML cannot be read: {ToolText.Clean(done.Fault?.Message ?? "")}", ErrorClass.ToolFailed);
             return;
         }
 
-        var now = time.GetUtcNow();
+        var now = _time.GetUtcNow();
         foreach (var xid in reading.Xids)
         {
-            watch.TakeFromDriver(xid, now);
+            _watch.TakeFromDriver(xid, now);
         }
 
-        watch.Add(reading.Events);
+        _watch.Add(reading.Events);
         if (reading.Scan is { } scan)
         {
-            watch.Scan(scan.Gpus, scan.Processes, now);
-            reporter.Add(scan.Instances);
+            _watch.Scan(scan.Gpus, scan.Processes, now);
+            _reporter.Add(scan.Instances);
         }
 
         if (reading.Failure is { } failure)
@@ -218,32 +218,32 @@ internal sealed class NvmlActor : UntypedActor, IWithTimers
             return;
         }
 
-        reporter.Alive();
-        pause = MinPause;
-        reporter.Add(reading.Samples);
+        _reporter.Alive();
+        _pause = MinPause;
+        _reporter.Add(reading.Samples);
     }
 
     private void OnStuck()
     {
-        reporter.Fail(
-            $"NVML does not answer: {thread.Call} hangs since more than {StuckAfter.TotalSeconds:0} s; a dead GPU does that, see the kernel log for Xid errors, and restart the machine",
+        _reporter.Fail(
+            $"NVML does not answer: {_thread.Call} hangs since more than {StuckAfter.TotalSeconds:0} s; a dead GPU does that, see the kernel log for Xid errors, and restart the machine",
             ErrorClass.Timeout);
         Announce();
     }
 
     private void Fail(string text, ErrorClass error)
     {
-        reporter.Fail(text, error);
-        notBefore = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
-        pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
+        _reporter.Fail(text, error);
+        _notBefore = _time.GetTimestamp() + (long)(_pause.TotalSeconds * _time.TimestampFrequency);
+        _pause = _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
     }
 
     private void Announce()
     {
-        if (!isAnnounced)
+        if (!_isAnnounced)
         {
-            isAnnounced = true;
-            reporter.Ready();
+            _isAnnounced = true;
+            _reporter.Ready();
         }
     }
 

@@ -30,7 +30,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
     private static readonly TimeSpan ShortestEnergySpan = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LostPause = TimeSpan.FromSeconds(30);
 
-    private List<Board>? boards;
+    private List<Board>? _boards;
 
     /// <summary>Version of the driver; empty while closed.</summary>
     internal string Driver { get; private set; } = "";
@@ -40,7 +40,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
     /// <param name="scan">Whether to ask who holds memory too.</param>
     internal NvmlReading Read(DateTimeOffset at, TimeSpan uptime, bool scan)
     {
-        if (boards is null && Open() is { } failure)
+        if (_boards is null && Open() is { } failure)
         {
             return new NvmlReading { Failure = failure };
         }
@@ -50,7 +50,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
         var processes = new List<GpuProcess>();
         var scanned = new List<string>();
         var events = new List<SourceEvent>();
-        foreach (var board in boards!)
+        foreach (var board in _boards!)
         {
             if (board.LostSince is { } lost && uptime - lost < LostPause)
             {
@@ -91,20 +91,20 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
             Xids = TakeXids(),
             Events = events,
             Failure = samples.Count > 0 ? null
-                : boards.Count == 0 ? "NVML finds no GPU that this process may use"
-                : $"all {boards.Count} GPU(s) are lost or require a reset: restart the machine",
+                : _boards.Count == 0 ? "NVML finds no GPU that this process may use"
+                : $"all {_boards.Count} GPU(s) are lost or require a reset: restart the machine",
         };
     }
 
     internal void Close()
     {
-        if (boards is not null)
+        if (_boards is not null)
         {
             calling("nvmlShutdown");
             _ = nvml.Shutdown();
         }
 
-        boards = null;
+        _boards = null;
         Driver = "";
     }
 
@@ -125,7 +125,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
         _ = nvml.DriverVersion(out var driver);
         Driver = driver;
         calling("nvmlDeviceGetCount");
-        boards = [];
+        _boards = [];
         result = nvml.DeviceCount(out var count);
         if (result != NvmlReturn.Success)
         {
@@ -139,7 +139,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
             {
                 _ = nvml.Name(handle, out var name);
                 var pci = nvml.BusId(handle, out var bus) == NvmlReturn.Success ? PciAddress.Normalize(bus) : null;
-                boards.Add(new Board(handle, (int)i, uuid, name, pci));
+                _boards.Add(new Board(handle, (int)i, uuid, name, pci));
                 _ = nvml.CollectXids(handle);
             }
         }
@@ -248,7 +248,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
         calling("nvmlEventSetWait");
         for (var i = 0; i < 256 && nvml.NextXid(out var device, out var number) == NvmlReturn.Success; i++)
         {
-            if (boards!.Find(board => board.Handle == device)?.Pci is { } pci && number <= int.MaxValue)
+            if (_boards!.Find(board => board.Handle == device)?.Pci is { } pci && number <= int.MaxValue)
             {
                 xids.Add(new Xid(pci, (int)number, ""));
             }
@@ -288,7 +288,7 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
 
     private sealed class Board(nint handle, int index, string uuid, string name, string? pci)
     {
-        private (ulong Millijoules, TimeSpan At)? energy;
+        private (ulong Millijoules, TimeSpan At)? _energy;
 
         public nint Handle { get; } = handle;
 
@@ -307,8 +307,8 @@ internal sealed class NvmlReader(INvml nvml, Action<string> calling)
         /// <summary>Watts since the reading before, out of the energy counter: no peak between two readings is missed.</summary>
         public double? MeanPower(ulong? millijoules, TimeSpan now)
         {
-            var before = energy;
-            energy = millijoules is { } known ? (known, now) : null;
+            var before = _energy;
+            _energy = millijoules is { } known ? (known, now) : null;
             if (before is not { } earlier || millijoules is not { } later || later < earlier.Millijoules || now - earlier.At < ShortestEnergySpan)
             {
                 return null;

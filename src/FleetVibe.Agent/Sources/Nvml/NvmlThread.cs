@@ -8,39 +8,39 @@ namespace FleetVibe.Agent.Sources.Nvml;
 /// </summary>
 internal sealed class NvmlThread : IDisposable
 {
-    private readonly BlockingCollection<Action> work = new(1);
-    private readonly Lock gate = new();
-    private Thread? thread;
-    private int isBusy;
-    private volatile string call = "";
+    private readonly BlockingCollection<Action> _work = new(1);
+    private readonly Lock _gate = new();
+    private Thread? _thread;
+    private int _isBusy;
+    private volatile string _call = "";
 
     /// <summary>The call that was begun last.</summary>
     internal string Call
     {
-        get => call;
-        set => call = value;
+        get => _call;
+        set => _call = value;
     }
 
     /// <summary>Does something on the thread; false, and nothing, while an earlier thing is under way.</summary>
     /// <param name="done">Gets the result, or what was thrown, on that thread; the thread is free by then.</param>
     internal bool TryRun<T>(Func<T> run, Action<T?, Exception?> done)
     {
-        if (Interlocked.CompareExchange(ref isBusy, 1, 0) != 0)
+        if (Interlocked.CompareExchange(ref _isBusy, 1, 0) != 0)
         {
             return false;
         }
 
-        lock (gate)
+        lock (_gate)
         {
-            if (thread is null)
+            if (_thread is null)
             {
                 // In the background: a call that hangs must not keep the process from ending.
-                thread = new Thread(Loop) { IsBackground = true, Name = "nvml" };
-                thread.Start();
+                _thread = new Thread(Loop) { IsBackground = true, Name = "nvml" };
+                _thread.Start();
             }
         }
 
-        work.Add(() =>
+        _work.Add(() =>
         {
             T? result = default;
             Exception? fault = null;
@@ -55,17 +55,17 @@ internal sealed class NvmlThread : IDisposable
                 fault = e;
             }
 
-            Volatile.Write(ref isBusy, 0);
+            Volatile.Write(ref _isBusy, 0);
             done(result, fault);
         });
         return true;
     }
 
-    public void Dispose() => work.CompleteAdding();
+    public void Dispose() => _work.CompleteAdding();
 
     private void Loop()
     {
-        foreach (var next in work.GetConsumingEnumerable())
+        foreach (var next in _work.GetConsumingEnumerable())
         {
             next();
         }

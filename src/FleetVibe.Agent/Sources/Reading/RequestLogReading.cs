@@ -78,15 +78,15 @@ public static class RequestLogReading
 
     private sealed class Reader(JsonLogSourceSettings settings, DateTimeOffset readAt)
     {
-        private readonly EnvelopeReader envelopes = new(settings.Envelope);
-        private readonly LineAssembler lines = new(settings.MaxLineBytes);
-        private readonly ILineFormat plain = LogFormats.CreateReader(settings);
-        private readonly ILineFormat named = LogFormats.CreateReader(settings.Model is null ? settings with { Model = ModelOfSource } : settings);
-        private readonly List<LoggedRequest> requests = [];
-        private readonly List<LoggedGauges> gauges = [];
-        private readonly List<LineLeftOut> skipped = [];
-        private int enveloped;
-        private int others;
+        private readonly EnvelopeReader _envelopes = new(settings.Envelope);
+        private readonly LineAssembler _lines = new(settings.MaxLineBytes);
+        private readonly ILineFormat _plain = LogFormats.CreateReader(settings);
+        private readonly ILineFormat _named = LogFormats.CreateReader(settings.Model is null ? settings with { Model = ModelOfSource } : settings);
+        private readonly List<LoggedRequest> _requests = [];
+        private readonly List<LoggedGauges> _gauges = [];
+        private readonly List<LineLeftOut> _skipped = [];
+        private int _enveloped;
+        private int _others;
 
         public void Take(ReadOnlySpan<byte> line, int number)
         {
@@ -102,14 +102,14 @@ public static class RequestLogReading
                 return;
             }
 
-            if (line.Length > settings.MaxLineBytes || !envelopes.TryRead(line, out var record))
+            if (line.Length > settings.MaxLineBytes || !_envelopes.TryRead(line, out var record))
             {
                 Skip(number, line.Length > settings.MaxLineBytes ? SkipReason.Oversize : SkipReason.NoEnvelope);
                 return;
             }
 
-            enveloped += record.Written is null && record.Stream == 0 ? 0 : 1;
-            switch (lines.Take(record, number, out var whole))
+            _enveloped += record.Written is null && record.Stream == 0 ? 0 : 1;
+            switch (_lines.Take(record, number, out var whole))
             {
                 case Assembled.Whole when LineReader.Content(whole) is { IsEmpty: false } text:
                     Add(text, new LineContext(record.Written, readAt, 0), number);
@@ -122,38 +122,38 @@ public static class RequestLogReading
 
         public RequestLogLook Finish()
         {
-            if (lines.WaitingFrom is { } from)
+            if (_lines.WaitingFrom is { } from)
             {
                 Skip((int)from, SkipReason.Unfinished);
             }
 
             return new RequestLogLook(
-                settings.Format, requests, [.. skipped.OrderBy(line => line.Line)], requests.Count(r => r.Request.Series.Model == ModelOfSource) + gauges.Count(g => g.Gauges.Series.Model == ModelOfSource))
+                settings.Format, _requests, [.. _skipped.OrderBy(line => line.Line)], _requests.Count(r => r.Request.Series.Model == ModelOfSource) + _gauges.Count(g => g.Gauges.Series.Model == ModelOfSource))
             {
-                Gauges = gauges,
-                Enveloped = enveloped,
-                Others = others,
+                Gauges = _gauges,
+                Enveloped = _enveloped,
+                Others = _others,
             };
         }
 
         private void Add(ReadOnlySpan<byte> text, in LineContext context, int number)
         {
-            var line = plain.Read(text, context);
+            var line = _plain.Read(text, context);
             if (line is { Verdict: LineVerdict.Skipped, Reason: SkipReason.ModelMissing })
             {
-                line = named.Read(text, context);
+                line = _named.Read(text, context);
             }
 
             switch (line.Verdict)
             {
                 case LineVerdict.Request:
-                    requests.Add(new LoggedRequest(number, line.Request));
+                    _requests.Add(new LoggedRequest(number, line.Request));
                     break;
                 case LineVerdict.Gauges:
-                    gauges.Add(new LoggedGauges(number, line.Gauges!));
+                    _gauges.Add(new LoggedGauges(number, line.Gauges!));
                     break;
                 case LineVerdict.Other:
-                    others++;
+                    _others++;
                     break;
                 default:
                     Skip(number, line.Reason);
@@ -161,6 +161,6 @@ public static class RequestLogReading
             }
         }
 
-        private void Skip(int number, SkipReason reason) => skipped.Add(new LineLeftOut(number, SkipCounts.Explain(reason, settings)));
+        private void Skip(int number, SkipReason reason) => _skipped.Add(new LineLeftOut(number, SkipCounts.Explain(reason, settings)));
     }
 }

@@ -26,7 +26,7 @@ internal readonly ref struct EnvelopeRecord
 /// </summary>
 internal sealed class EnvelopeReader(LogEnvelope envelope)
 {
-    private byte[] buffer = [];
+    private byte[] _buffer = [];
 
     /// <param name="line">A line of the file, without its newline.</param>
     /// <param name="record">Valid until the next call.</param>
@@ -98,12 +98,12 @@ internal sealed class EnvelopeReader(LogEnvelope envelope)
 
             if (isText)
             {
-                if (buffer.Length < reader.ValueSpan.Length)
+                if (_buffer.Length < reader.ValueSpan.Length)
                 {
-                    buffer = new byte[Math.Max(1024, reader.ValueSpan.Length)];
+                    _buffer = new byte[Math.Max(1024, reader.ValueSpan.Length)];
                 }
 
-                length = reader.CopyString(buffer);
+                length = reader.CopyString(_buffer);
             }
             else if (isStream)
             {
@@ -122,7 +122,7 @@ internal sealed class EnvelopeReader(LogEnvelope envelope)
             return false;
         }
 
-        var text = buffer.AsSpan(0, length);
+        var text = _buffer.AsSpan(0, length);
         var isLast = text.EndsWith("\n"u8);
         record = new EnvelopeRecord { Text = isLast ? text[..^1] : text, Written = written, Stream = stream, IsPartial = !isLast };
         return true;

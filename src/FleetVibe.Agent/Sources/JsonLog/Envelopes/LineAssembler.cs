@@ -23,7 +23,7 @@ internal sealed class LineAssembler(int maxLineBytes)
 {
     private const int KeptBytes = 64 * 1024;
 
-    private readonly Waiting?[] streams = new Waiting?[EnvelopeRecord.Streams];
+    private readonly Waiting?[] _streams = new Waiting?[EnvelopeRecord.Streams];
 
     /// <summary>Offset of the first piece of the line that waits longest; null where none waits.</summary>
     public long? WaitingFrom
@@ -31,7 +31,7 @@ internal sealed class LineAssembler(int maxLineBytes)
         get
         {
             long? first = null;
-            foreach (var stream in streams)
+            foreach (var stream in _streams)
             {
                 first = stream is { IsOpen: true } ? Math.Min(first ?? long.MaxValue, stream.From) : first;
             }
@@ -45,7 +45,7 @@ internal sealed class LineAssembler(int maxLineBytes)
     public Assembled Take(in EnvelopeRecord record, long from, out ReadOnlySpan<byte> line)
     {
         line = record.Text;
-        var stream = streams[record.Stream];
+        var stream = _streams[record.Stream];
         if (stream is not { IsOpen: true })
         {
             if (!record.IsPartial)
@@ -53,7 +53,7 @@ internal sealed class LineAssembler(int maxLineBytes)
                 return Assembled.Whole;
             }
 
-            stream = streams[record.Stream] ??= new Waiting();
+            stream = _streams[record.Stream] ??= new Waiting();
             stream.Open(from);
         }
 
@@ -89,7 +89,7 @@ internal sealed class LineAssembler(int maxLineBytes)
     public int DropBefore(long offset)
     {
         var dropped = 0;
-        foreach (var stream in streams)
+        foreach (var stream in _streams)
         {
             if (stream is { IsOpen: true } && stream.From < offset)
             {
@@ -103,7 +103,7 @@ internal sealed class LineAssembler(int maxLineBytes)
 
     private sealed class Waiting
     {
-        private byte[] text = [];
+        private byte[] _text = [];
 
         public bool IsOpen { get; set; }
 
@@ -113,7 +113,7 @@ internal sealed class LineAssembler(int maxLineBytes)
 
         public int Length { get; private set; }
 
-        public ReadOnlySpan<byte> Text => text.AsSpan(0, Length);
+        public ReadOnlySpan<byte> Text => _text.AsSpan(0, Length);
 
         public void Open(long from)
         {
@@ -122,22 +122,22 @@ internal sealed class LineAssembler(int maxLineBytes)
 
         public void Append(ReadOnlySpan<byte> more)
         {
-            if (Length + more.Length > text.Length)
+            if (Length + more.Length > _text.Length)
             {
-                Array.Resize(ref text, Math.Max(1024, (Length + more.Length) * 2));
+                Array.Resize(ref _text, Math.Max(1024, (Length + more.Length) * 2));
             }
 
-            more.CopyTo(text.AsSpan(Length));
+            more.CopyTo(_text.AsSpan(Length));
             Length += more.Length;
         }
 
         public void GiveUp()
         {
             IsTooLong = true;
-            text = [];
+            _text = [];
         }
 
         // What was handed out stays alive without this field.
-        public void Release() => text = text.Length > KeptBytes ? [] : text;
+        public void Release() => _text = _text.Length > KeptBytes ? [] : _text;
     }
 }

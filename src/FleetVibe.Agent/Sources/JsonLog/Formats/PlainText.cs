@@ -5,7 +5,7 @@ internal sealed class PlainText
 {
     private const byte Escape = 0x1B;
 
-    private byte[] buffer = [];
+    private byte[] _buffer = [];
 
     public ReadOnlySpan<byte> Of(ReadOnlySpan<byte> line)
     {
@@ -14,9 +14,9 @@ internal sealed class PlainText
             return line;
         }
 
-        if (buffer.Length < line.Length)
+        if (_buffer.Length < line.Length)
         {
-            buffer = new byte[line.Length];
+            _buffer = new byte[line.Length];
         }
 
         var length = 0;
@@ -24,7 +24,7 @@ internal sealed class PlainText
         {
             if (line[i] != Escape)
             {
-                buffer[length++] = line[i];
+                _buffer[length++] = line[i];
                 continue;
             }
 
@@ -34,6 +34,6 @@ internal sealed class PlainText
             }
         }
 
-        return buffer.AsSpan(0, length);
+        return _buffer.AsSpan(0, length);
     }
 }

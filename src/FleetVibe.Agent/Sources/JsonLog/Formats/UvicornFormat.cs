@@ -7,14 +7,14 @@ namespace FleetVibe.Agent.Sources.JsonLog.Formats;
 /// </summary>
 internal sealed class UvicornFormat(JsonLogSourceSettings settings) : ILineFormat
 {
-    private readonly PlainText plain = new();
-    private readonly LogStatus status = new(settings.SuccessStatus);
-    private readonly RequestFilter filter = new(settings.OnlyPaths);
-    private readonly SeriesInterner series = new(settings.Model, settings.Task, settings.Variant);
+    private readonly PlainText _plain = new();
+    private readonly LogStatus _status = new(settings.SuccessStatus);
+    private readonly RequestFilter _filter = new(settings.OnlyPaths);
+    private readonly SeriesInterner _series = new(settings.Model, settings.Task, settings.Variant);
 
     public ParsedLine Read(ReadOnlySpan<byte> line, in LineContext context)
     {
-        line = plain.Of(line);
+        line = _plain.Of(line);
         var quote = line.IndexOf(" - \""u8);
         if (quote < 0)
         {
@@ -25,18 +25,18 @@ internal sealed class UvicornFormat(JsonLogSourceSettings settings) : ILineForma
         var version = request.IndexOf(" HTTP/"u8);
         var end = version < 0 ? -1 : request[version..].IndexOf((byte)'"');
         if (end < 0 || !TryStatus(request[(version + end + 1)..], out var code)
-            || !RequestFilter.IsPost(request) || !filter.Takes(request[..version]))
+            || !RequestFilter.IsPost(request) || !_filter.Takes(request[..version]))
         {
             return ParsedLine.Other;
         }
 
-        if (series.Find(default, default, default) is not { } id)
+        if (_series.Find(default, default, default) is not { } id)
         {
             return ParsedLine.Skip(SkipReason.ModelMissing);
         }
 
         var at = TryLeadingTime(line[..quote], out var written) ? written : context.Written ?? context.ReadAt;
-        return ParsedLine.Of(new RequestObservation(id, at, null, null, 0, 0, status.OutcomeOf(code), settings.ExternalClock));
+        return ParsedLine.Of(new RequestObservation(id, at, null, null, 0, 0, _status.OutcomeOf(code), settings.ExternalClock));
     }
 
     private static bool TryStatus(ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> code)

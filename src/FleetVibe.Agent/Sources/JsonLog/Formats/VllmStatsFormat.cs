@@ -12,19 +12,19 @@ internal sealed class VllmStatsFormat(JsonLogSourceSettings settings) : ILineFor
     // Three of its lines; an engine that writes none for so long is idle or gone.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(30);
 
-    private readonly PlainText plain = new();
-    private readonly SeriesInterner series = new(settings.Model, settings.Task, settings.Variant);
-    private readonly Dictionary<(ulong File, int Engine), Statistics> engines = [];
+    private readonly PlainText _plain = new();
+    private readonly SeriesInterner _series = new(settings.Model, settings.Task, settings.Variant);
+    private readonly Dictionary<(ulong File, int Engine), Statistics> _engines = [];
 
     public ParsedLine Read(ReadOnlySpan<byte> line, in LineContext context)
     {
-        line = plain.Of(line);
+        line = _plain.Of(line);
         if (line.IndexOf("Avg prompt throughput: "u8) is not (>= 0 and var at) || !TryNumber(line, "Running: "u8, out var running))
         {
             return ParsedLine.Other;
         }
 
-        if (series.Find(default, default, default) is not { } id)
+        if (_series.Find(default, default, default) is not { } id)
         {
             return ParsedLine.Skip(SkipReason.ModelMissing);
         }
@@ -33,17 +33,17 @@ internal sealed class VllmStatsFormat(JsonLogSourceSettings settings) : ILineFor
         double? waiting = TryNumber(line, "Waiting: "u8, out var number) || TryNumber(line, "Pending: "u8, out number) ? number : null;
         double? cache = TryNumber(line, "KV cache usage: "u8, out var percent) && percent <= 100 ? percent : null;
         var moment = context.Written ?? (TryTime(line[..at], context.ReadAt, out var written) ? written : context.ReadAt);
-        engines[(context.File, EngineOf(line[..at]))] = new Statistics(moment, running, waiting, cache);
-        foreach (var stale in engines.Where(engine => moment - engine.Value.At > Fresh).Select(engine => engine.Key).ToList())
+        _engines[(context.File, EngineOf(line[..at]))] = new Statistics(moment, running, waiting, cache);
+        foreach (var stale in _engines.Where(engine => moment - engine.Value.At > Fresh).Select(engine => engine.Key).ToList())
         {
-            engines.Remove(stale);
+            _engines.Remove(stale);
         }
 
         return ParsedLine.Of(new ModelGauges(id, moment)
         {
-            Running = (long)engines.Values.Sum(engine => engine.Running),
-            Waiting = (long?)engines.Values.Aggregate((double?)null, (sum, engine) => engine.Waiting is { } more ? (sum ?? 0) + more : sum),
-            KvCachePercent = engines.Values.Average(engine => engine.KvCachePercent),
+            Running = (long)_engines.Values.Sum(engine => engine.Running),
+            Waiting = (long?)_engines.Values.Aggregate((double?)null, (sum, engine) => engine.Waiting is { } more ? (sum ?? 0) + more : sum),
+            KvCachePercent = _engines.Values.Average(engine => engine.KvCachePercent),
         });
     }
 
