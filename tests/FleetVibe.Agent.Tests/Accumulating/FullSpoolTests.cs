@@ -85,9 +85,9 @@ public sealed class FullSpoolTests : TestKit
         var gpus = new NvidiaSmiSourceSettings();
         var accumulator = await AccumulatorAsync(spool, Settings(RequestLog, gpus) with { SpoolMaxBytes = before.UsedBytes }, CreateTestProbe());
         accumulator.Tell(new SourceReport(gpus.Key), TestActor);
-        await AdvanceAsync(accumulator, 1);
+        await AdvanceAsync(accumulator, 60);
         _time.Advance(RoomRule.Patience);
-        await AdvanceAsync(accumulator, 2);
+        await AdvanceAsync(accumulator, 60);
         Assert.False(HasMessages);
         Assert.Equal(before.Ledger, (await spool.RunAsync(store => store.Status)).Ledger);
     }
