@@ -1,5 +1,6 @@
 using FleetVibe.Agent;
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Points;
 using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Agent.Uplink;
@@ -33,6 +34,7 @@ internal sealed partial class AgentNode : IDisposable
     private readonly AgentSettings _settings;
     private readonly WindowCloser _closer;
     private readonly List<int> _log = [];
+    private readonly List<Point> _events = [];
     private HashSet<ulong> _held = [];
     private SpoolFile _file = null!;
     private SpoolStore _store = null!;
@@ -105,12 +107,13 @@ internal sealed partial class AgentNode : IDisposable
     /// <summary>One spool transaction, where one is due.</summary>
     internal void Store(bool force, bool closeNothing = false)
     {
-        if (!force && !_state.IsTransactionDue(_world.Now))
+        if (!force && _events.Count == 0 && !_state.IsTransactionDue(_world.Now))
         {
             return;
         }
 
-        var batch = _state.TakeBatch(_world.Now, closeNothing ? 0 : _queue?.OfferBudget ?? 0, closeNothing);
+        var batch = _state.TakeBatch(_world.Now, closeNothing ? 0 : _queue?.OfferBudget ?? 0, closeNothing) with { Events = [.. _events] };
+        _events.Clear();
         if (_world.Mutant == Mutant.OpenLost)
         {
             batch = batch with { Open = [], OpenRequests = 0, Seen = batch.Closing.Sum(closing => closing.Part.CountedRequests) };
@@ -161,6 +164,11 @@ internal sealed partial class AgentNode : IDisposable
 
         if (reply.Outcome == AdmitInstanceReply.Types.Outcome.RolledBack || reply.HighestSeq > hello.HighestOffered)
         {
+            if (!_handshakeIsOverdue)
+            {
+                throw new Violation("P1", $"{Name} has records up to {hello.HighestOffered} offered and the gateway up to {reply.HighestSeq} used, though no spool went back in time");
+            }
+
             _world.Count("rolled back spools found");
             ReplaceSpool();
             return;
@@ -170,6 +178,7 @@ internal sealed partial class AgentNode : IDisposable
         Session = member.Open(this, instance, reply.InstanceOrdinal);
         _state.SetClockOffset(TimeSpan.Zero);
         _queue = new SendQueue(Member.Credits, _store.OfferedSequences());
+        _events.Add(EventPoints.Of(Name, EventPoints.SourcesChanged, EventPoints.Info, "connected", _world.Now));
         Status = _store.CountReconnect();
     }
 
@@ -255,6 +264,7 @@ internal sealed partial class AgentNode : IDisposable
 
     private void Boot()
     {
+        _events.Clear();
         var contents = _store.Load();
         Status = contents.Status;
         Instance = RecordKey.InstanceFromWire(ByteString.CopyFrom(Status.Instance));

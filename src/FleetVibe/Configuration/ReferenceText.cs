@@ -19,7 +19,7 @@ internal static class ReferenceText
             - **Durations** are texts: `"250ms"`, `"10s"`, `"2m"`, `"72h"`, `"30d"`; a bare number is seconds. **Sizes** are `"1GiB"` (KiB, MiB, GiB, TiB) or a number of bytes.
             - **Paths** that are relative start at the folder of the file.
             - **Environment variables** override the file: `{VariableProjector.Prefix}gateway__telegraf__url` is `url` of `[gateway.telegraf]`, `{VariableProjector.Prefix}agent__sources__0__model` is `model` of the first source. Lists are separated by commas.
-            - **Secrets** stand in files (`token_file`, read again when they change) or in the environment (`token = "${"{NAME}"}"`); in clear text only with a warning. They are never shown.
+            - **Secrets** stand in files (`token_file`, read at every use) or in the environment (`token = "${"{NAME}"}"`); in clear text only with a warning. They are never shown.
             - **A change of the file** is taken over while the process runs, by `run` and by `execd`; by `run` at SIGHUP too. What is marked with ↻ changes at once; of all else the old value stays until a restart, and the log says which. A file with an error changes nothing.
             - **`insecure = true`** allows what is refused otherwise, and warns at every start.
 

@@ -90,7 +90,7 @@ internal sealed record PemFileType(bool HoldsCertificate, string Sample) : KeyTy
     }
 }
 
-/// <summary>A file that holds a token on one line; read again when it changes.</summary>
+/// <summary>A file that holds a token on one line; read at every use.</summary>
 internal sealed record TokenFileType(string Sample) : KeyType("a file that holds a token", $"\"{Sample}\"")
 {
     public override string Show(object value) => $"\"{((BearerToken)value).Path}\"";
