@@ -10,7 +10,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
 
     // Some milliseconds: commits that come meanwhile wait no longer.
     private const int RollUpsInOneTurn = 16;
-    private const long RollUpReserveBytes = 1 << 20;
+    private const long ReserveBytes = 1 << 20;
 
     // Contributors are listed from the fates; a window that may still get parts keeps them.
     private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
@@ -141,10 +141,12 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         Writer.RunAsync(db => PointsTransaction.PutOwn(db, host, windowStart, Identity.Generation, _clock.GetUtcNow()));
 
     public async Task<RollUpTurn> RollUpAsync() => await ReadAsync(db => RollUpMarks.AnyDue(db, _clock.GetUtcNow()))
-        ? await Writer.RunAsync(RollUp)
+        ? await Writer.RunAsync(db => WithReserve(db, d => RollUpTransaction.Run(d, Identity, _clock.GetUtcNow(), RollUpsInOneTurn)))
         : default;
 
-    public Task<bool> MaintainAsync() => Writer.RunAsync(db =>
+    public Task<bool> MaintainAsync() => Writer.RunAsync(db => WithReserve(db, Maintain));
+
+    private bool Maintain(Database db)
     {
         var now = _clock.GetUtcNow();
         RollUpMarks.HastenPutOff(db, now);
@@ -161,7 +163,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         ];
         db.Execute("DELETE FROM dead_letters WHERE at_ms < $1", (now - DeadLettersKept).ToUnixTimeMilliseconds());
         return removed.Contains(MostPrunedAtOnce);
-    });
+    }
 
     public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
 
@@ -239,12 +241,13 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     }
 
     // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
-    private RollUpTurn RollUp(Database database)
+    // What removes rows may need a page before it frees one.
+    private T WithReserve<T>(Database database, Func<Database, T> work)
     {
-        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + ReserveBytes);
         try
         {
-            return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
+            return work(database);
         }
         finally
         {
