@@ -89,9 +89,7 @@ internal sealed class Deliverer(
             case ReactionKind.Delivered:
                 return await OnDeliveredAsync(batch);
             case ReactionKind.QuarantineLine:
-                logger.LogWarning("A line was refused and put aside: {Reason}", reaction.Reason);
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, [new Refusal(batch.Lines[reaction.Line - 1], reaction.Reason)]);
-                return TimeSpan.Zero;
+                return await ReleaseAsync(batch, new Refusal(batch.Lines[reaction.Line - 1], reaction.Reason));
             case ReactionKind.Bisect:
                 return await OnRefusedAsync(reaction, batch);
             case ReactionKind.SplitBytes:
@@ -124,7 +122,7 @@ internal sealed class Deliverer(
     private async Task<TimeSpan> OnDeliveredAsync(DeliveryBatch batch)
     {
         await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Delivered, []);
-        await CondemnAsync(_suspicion.OnTaken());
+        _suspicion.OnTaken();
         _pace = _pace.OnDelivered();
         status.Working(DeliveryState.Delivering, delivered: true);
         return batch.Full || _suspicion.HasPieces ? TimeSpan.Zero : settings.FlushInterval;
@@ -139,8 +137,7 @@ internal sealed class Deliverer(
                 field, reaction.Reason);
         }
 
-        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
-        await CondemnAsync(_suspicion.OnRefused(batch.Lines, reaction.Reason));
+        await ReleaseAsync(batch, _suspicion.OnRefused(batch.Lines) ? new Refusal(batch.Lines[0], reaction.Reason) : null);
         if (!_suspicion.DoubtsReceiver)
         {
             return TimeSpan.Zero;
@@ -179,12 +176,14 @@ internal sealed class Deliverer(
         return wait;
     }
 
-    private async Task CondemnAsync(IReadOnlyList<Refusal> refused)
+    private async Task<TimeSpan> ReleaseAsync(DeliveryBatch batch, Refusal? refused = null)
     {
-        if (refused.Count > 0)
+        if (refused is not null)
         {
-            logger.LogWarning("{Count} lines were refused and put aside, the first: {Reason}", refused.Count, refused[0].Reason);
-            await outbox.RefuseAsync(refused);
+            logger.LogWarning("A line was refused and put aside: {Reason}", refused.Reason);
         }
+
+        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, refused is null ? [] : [refused]);
+        return TimeSpan.Zero;
     }
 }

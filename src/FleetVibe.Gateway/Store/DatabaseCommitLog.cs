@@ -201,12 +201,6 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         }
     }
 
-    public Task RefuseAsync(IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
-    {
-        AttemptTable.Refuse(db, refused, _clock.GetUtcNow());
-        return true;
-    });
-
     public async Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore)
     {
         var notEnded = _notEnded.ToArray();
