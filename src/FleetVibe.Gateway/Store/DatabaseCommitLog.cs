@@ -21,6 +21,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     private readonly TimeProvider _clock;
     private readonly IStoreBackend _backend;
     private readonly StoreHealth _health;
+    private readonly StoreAlarms _alarms;
     private readonly StoreWorker _reader;
 
     // What this process sends, and what it sent and could not end: with both gone, so is the process that might still write.
@@ -34,6 +35,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         _clock = clock;
         _backend = backend;
         _health = new StoreHealth(logger);
+        _alarms = new StoreAlarms(logger);
         var writer = _backend.OpenWriter();
         _backend.LimitSize(writer, settings.StoreMaxBytes);
         writer.Begin(write: true);
@@ -83,8 +85,12 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     public Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series) =>
         ReadAsync(db => WindowTable.OpenWindowsOf(db, series, Identity.LogId));
 
-    public Task<CommitReply> CommitAsync(SoundCommit commit) =>
-        Writer.RunAsync(db => CommitTransaction.Run(db, commit, Identity, _clock.GetUtcNow()), commit.Request.Deferrable);
+    public async Task<CommitReply> CommitAsync(SoundCommit commit)
+    {
+        var answer = await Writer.RunAsync(db => CommitTransaction.Run(db, commit, Identity, _clock.GetUtcNow()), commit.Request.Deferrable);
+        _alarms.OnCommit(commit.Request, answer);
+        return answer.Reply;
+    }
 
     public Task<PointsTaken?> PutPointsAsync(PutPointsRequest request) =>
         Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
