@@ -32,11 +32,6 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
         MessageRules.RequireRecord(request.Record, request.Floor);
         var taken = await AnswerAsync(() => log.PutPointsAsync(request))
             ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"nobody holds the name {request.Record.Node}: admit the instance first"));
-        if (taken.Rejected > 0)
-        {
-            logger.LogDebug("{Count} points of {Node} were rejected, the first: {Fault}", taken.Rejected, request.Record.Node, taken.FirstFault);
-        }
-
         return new PutPointsReply { Rejected = (uint)taken.Rejected };
     }
 

@@ -92,8 +92,16 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         return answer.Reply;
     }
 
-    public Task<PointsTaken?> PutPointsAsync(PutPointsRequest request) =>
-        Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
+    public async Task<PointsTaken?> PutPointsAsync(PutPointsRequest request)
+    {
+        var taken = await Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
+        if (taken?.FirstFault is { } fault)
+        {
+            _alarms.OnPointsRefused(request.Record.Node, fault);
+        }
+
+        return taken;
+    }
 
     public Task<Fate> RefusePartAsync(RefusePartRequest request) => Writer.RunAsync(db =>
     {
@@ -136,6 +144,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
             Commits = (ulong)counts[Counter.Commits],
             LostSwaps = (ulong)counts[Counter.LostSwaps],
             CommitsLost = (ulong)counts[Counter.CommitsLost],
+            PointsRefused = (ulong)counts[Counter.PointsRefused],
             StoreError = _health.Error,
             StoreBytes = (ulong)_backend.BytesOf(db),
         };
