@@ -90,20 +90,19 @@ internal sealed class Deliverer(
                 return await OnDeliveredAsync(batch);
             case ReactionKind.QuarantineLine:
                 return await ReleaseAsync(batch, new Refusal(batch.Lines[reaction.Line - 1], reaction.Reason));
-            case ReactionKind.Bisect:
-                return await OnRefusedAsync(reaction, batch);
-            case ReactionKind.SplitBytes:
+            case ReactionKind.SplitBytes when batch.Lines.Count > 1:
                 _pace = _pace.OnTooManyBytes(batch.Lines.Sum(l => System.Text.Encoding.UTF8.GetByteCount(l.Line) + 1));
-                return await OnTooLargeAsync(reaction, batch);
-            case ReactionKind.SplitPoints:
+                return await ReleaseAsync(batch);
+            case ReactionKind.SplitPoints when batch.Lines.Count > 1:
                 _pace = _pace.OnTooManyPoints(batch.Lines.Count);
-                return await OnTooLargeAsync(reaction, batch);
+                return await ReleaseAsync(batch);
+            case ReactionKind.Bisect or ReactionKind.SplitBytes or ReactionKind.SplitPoints:
+                return await OnRefusedAsync(reaction, batch);
             case ReactionKind.SendUncompressed when _client.Compresses:
                 _client.Compresses = false;
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
-                return TimeSpan.Zero;
+                return await ReleaseAsync(batch);
             case ReactionKind.CreateDatabase when _client.MayCreateDatabase && !_createdDatabase:
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
+                await ReleaseAsync(batch);
                 return await CreateDatabaseAsync(stopping);
             case ReactionKind.BackOffAndShrink:
                 _pace = _pace.OnBusy(batch.Lines.Count);
@@ -146,13 +145,6 @@ internal sealed class Deliverer(
         _pace = _pace.OnFailure();
         status.Down(DeliveryState.PausedConfig, $"the receiver refused every line so far ({reaction.Reason})", _client.Receiver);
         return _pace.Wait(jitter.NextDouble());
-    }
-
-    private async Task<TimeSpan> OnTooLargeAsync(DeliveryReaction reaction, DeliveryBatch batch)
-    {
-        IReadOnlyList<Refusal> refused = batch.Lines.Count == 1 ? [new Refusal(batch.Lines[0], reaction.Reason)] : [];
-        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, refused);
-        return TimeSpan.Zero;
     }
 
     private async Task<TimeSpan> CreateDatabaseAsync(CancellationToken stopping)

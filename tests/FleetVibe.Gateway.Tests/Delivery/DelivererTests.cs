@@ -176,6 +176,27 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
         Assert.Contains("=3,", await DeadLineAsync(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("""{"error":"http: request body too large"}""")]
+    public async Task A_receiver_that_finds_every_line_too_large_condemns_nothing(string body)
+    {
+        await PutAsync(30);
+        _telegraf.Always(413, body);
+        for (var i = 0; i < 80; i++)
+        {
+            await StepAsync();
+        }
+
+        Assert.Equal((30, 30, 0, 0, 0, 30), await _test.LedgerAsync());
+        Assert.Equal("paused_config", Status().DeliveryState);
+
+        _telegraf.Always(204);
+        await PutAsync(1, seq: 100, start: TestLog.Start + 1000);
+        await DrainAsync();
+        Assert.Equal((31, 0, 31, 0, 0, 0), await _test.LedgerAsync());
+    }
+
     [Fact]
     public async Task A_busy_receiver_gets_time_and_smaller_batches()
     {
