@@ -20,7 +20,7 @@ internal sealed class Deliverer(
     private readonly Suspicion _suspicion = new();
     private readonly HashSet<string> _conflicts = [];
     private DeliveryPace _pace = DeliveryPace.Of(settings);
-    private bool _createdDatabase;
+    private long? _createdDatabaseAt;
 
     /// <summary>One batch at most. Returns how long to wait before the next step.</summary>
     internal async Task<TimeSpan> StepAsync(CancellationToken stopping)
@@ -101,9 +101,12 @@ internal sealed class Deliverer(
             case ReactionKind.SendUncompressed when _client.Compresses:
                 _client.Compresses = false;
                 return await ReleaseAsync(batch);
-            case ReactionKind.CreateDatabase when _client.MayCreateDatabase && !_createdDatabase:
+            case ReactionKind.CreateDatabase when MayCreateDatabase():
                 await ReleaseAsync(batch);
                 return await CreateDatabaseAsync(stopping);
+            case ReactionKind.CreateDatabase:
+                var cure = _client.MayCreateDatabase ? "create_database is tried again in a minute" : $"create database {settings.Database}, or set create_database = true";
+                return await OnFailureAsync(DeliveryState.PausedConfig, reaction with { Reason = $"{reaction.Reason}: {cure}" }, batch, DeliveryPace.ConfigurationRetry);
             case ReactionKind.BackOffAndShrink:
                 _pace = _pace.OnBusy(batch.Lines.Count);
                 return await OnFailureAsync(DeliveryState.BackingOff, reaction, batch, _pace.Wait(jitter.NextDouble(), reaction.RetryAfter));
@@ -147,9 +150,12 @@ internal sealed class Deliverer(
         return _pace.Wait(jitter.NextDouble());
     }
 
+    private bool MayCreateDatabase() =>
+        _client.MayCreateDatabase && (_createdDatabaseAt is not { } last || clock.GetElapsedTime(last) >= DeliveryPace.ConfigurationRetry);
+
     private async Task<TimeSpan> CreateDatabaseAsync(CancellationToken stopping)
     {
-        _createdDatabase = true;
+        _createdDatabaseAt = clock.GetTimestamp();
         var answer = await _client.CreateDatabaseAsync(stopping);
         if (answer is DeliveryAnswer.Response { Status: 200 or 204 })
         {
@@ -157,7 +163,8 @@ internal sealed class Deliverer(
             return TimeSpan.Zero;
         }
 
-        status.Down(DeliveryState.PausedConfig, $"the database {settings.Database} does not exist and cannot be created: {answer}", _client.Receiver);
+        var reason = DeliveryReaction.To(answer, settings.Dialect, []).Reason;
+        status.Down(DeliveryState.PausedConfig, $"database {settings.Database} is missing, and create_database failed ({reason}): it is tried again in a minute", _client.Receiver);
         return DeliveryPace.ConfigurationRetry;
     }
 

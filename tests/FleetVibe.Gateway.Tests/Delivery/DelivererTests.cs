@@ -293,7 +293,7 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_missing_database_is_created_once_where_that_is_allowed(bool allowed)
+    public async Task A_missing_database_is_created_once_a_minute_at_most_where_that_is_allowed(bool allowed)
     {
         Configure(s => s with { Dialect = TelegrafDialect.InfluxDbV1, Database = "fleet", CreateDatabase = allowed });
         await PutAsync(1);
@@ -305,10 +305,42 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
 
         Assert.Equal(allowed ? 1 : 0, _telegraf.Requests.Count(r => r.Path == "/query"));
         Assert.Equal("paused_config", Status().DeliveryState);
+        Assert.Contains("create_database", Status().DeliveryError, StringComparison.Ordinal);
         if (allowed)
         {
             Assert.Equal("?q=CREATE%20DATABASE%20%22fleet%22", _telegraf.Requests.Single(r => r.Path == "/query").Query);
         }
+    }
+
+    [Fact]
+    public async Task A_database_that_could_not_be_created_or_was_dropped_is_created_later()
+    {
+        Configure(s => s with { Dialect = TelegrafDialect.InfluxDbV1, Database = "fleet", CreateDatabase = true });
+        var (there, starting) = (false, true);
+        _telegraf.By(r =>
+        {
+            if (r.Path != "/query")
+            {
+                return there ? new Answer(204) : new Answer(404, """{"error":"database not found: \"fleet\""}""");
+            }
+
+            there = !starting;
+            return new Answer(starting ? 503 : 200);
+        });
+        await PutAsync(1);
+        Assert.Equal(TimeSpan.FromSeconds(60), await StepAsync());
+        Assert.Contains("HTTP 503", Status().DeliveryError, StringComparison.Ordinal);
+
+        starting = false;
+        _test.Clock.Advance(TimeSpan.FromSeconds(60));
+        await DrainAsync();
+        Assert.Equal((1, 0, 1, 0, 0, 0), await _test.LedgerAsync());
+
+        there = false;
+        await PutAsync(1, seq: 2);
+        _test.Clock.Advance(TimeSpan.FromSeconds(60));
+        await DrainAsync();
+        Assert.Equal((2, 0, 2, 0, 0, 0), await _test.LedgerAsync());
     }
 
     [Fact]
