@@ -102,7 +102,7 @@ public sealed record TelegrafSettings
 
     public BearerToken? Password { get; init; }
 
-    /// <summary>influxdb_v1 only: one CREATE DATABASE where the database is missing.</summary>
+    /// <summary>influxdb_v1 only: CREATE DATABASE where the database is missing, once a minute at most.</summary>
     public bool CreateDatabase { get; init; }
 
     /// <summary>http_listener_v2 only.</summary>

@@ -113,6 +113,7 @@ internal static class FleetPageModel
         gateway.PointsDelivered,
         gateway.PointsSuperseded,
         gateway.PointsDeadLettered,
+        gateway.PointsRefused,
         gateway.DeliveryState,
         gateway.DeliveryError,
         gateway.LastDeliveredUnixMs == 0 ? null : Math.Max(0, (now.ToUnixTimeMilliseconds() - gateway.LastDeliveredUnixMs) / 1e3));
@@ -151,5 +152,5 @@ internal sealed record BalanceLine(string State, string Text, IReadOnlyList<stri
 internal sealed record MemberLine(string Address, string Status, bool Reachable);
 
 internal sealed record GatewayLine(
-    ulong Committed, ulong Refused, ulong Produced, ulong Queued, ulong Delivered, ulong Superseded, ulong DeadLettered,
+    ulong Committed, ulong Refused, ulong Produced, ulong Queued, ulong Delivered, ulong Superseded, ulong DeadLettered, ulong PointsRefused,
     string State, string Error, double? DeliveredSecondsAgo);

@@ -140,7 +140,8 @@ function path(view) {
     lines.push(el("div", { class: "tiles" },
       tile("requests committed", number(gateway.committed)), tile("requests refused", number(gateway.refused)),
       tile("points queued", number(gateway.queued)), tile("points delivered", number(gateway.delivered)),
-      tile("points superseded", number(gateway.superseded)), tile("points dead-lettered", number(gateway.deadLettered))));
+      tile("points superseded", number(gateway.superseded)), tile("points dead-lettered", number(gateway.deadLettered)),
+      tile("points refused", number(gateway.pointsRefused))));
     lines.push(el("p", { class: gateway.error ? "bad" : "soft" },
       `Delivery: ${gateway.state}${gateway.error ? " – " + gateway.error : ""}` +
       (gateway.deliveredSecondsAgo === null ? ", nothing delivered yet" : `, last delivered ${number(gateway.deliveredSecondsAgo)} s ago`)));

@@ -20,7 +20,7 @@ internal sealed class Deliverer(
     private readonly Suspicion _suspicion = new();
     private readonly HashSet<string> _conflicts = [];
     private DeliveryPace _pace = DeliveryPace.Of(settings);
-    private bool _createdDatabase;
+    private long? _createdDatabaseAt;
 
     /// <summary>One batch at most. Returns how long to wait before the next step.</summary>
     internal async Task<TimeSpan> StepAsync(CancellationToken stopping)
@@ -89,24 +89,24 @@ internal sealed class Deliverer(
             case ReactionKind.Delivered:
                 return await OnDeliveredAsync(batch);
             case ReactionKind.QuarantineLine:
-                logger.LogWarning("A line was refused and put aside: {Reason}", reaction.Reason);
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, [new Refusal(batch.Lines[reaction.Line - 1], reaction.Reason)]);
-                return TimeSpan.Zero;
-            case ReactionKind.Bisect:
-                return await OnRefusedAsync(reaction, batch);
-            case ReactionKind.SplitBytes:
+                return await ReleaseAsync(batch, new Refusal(batch.Lines[reaction.Line - 1], reaction.Reason));
+            case ReactionKind.SplitBytes when batch.Lines.Count > 1:
                 _pace = _pace.OnTooManyBytes(batch.Lines.Sum(l => System.Text.Encoding.UTF8.GetByteCount(l.Line) + 1));
-                return await OnTooLargeAsync(reaction, batch);
-            case ReactionKind.SplitPoints:
+                return await ReleaseAsync(batch);
+            case ReactionKind.SplitPoints when batch.Lines.Count > 1:
                 _pace = _pace.OnTooManyPoints(batch.Lines.Count);
-                return await OnTooLargeAsync(reaction, batch);
+                return await ReleaseAsync(batch);
+            case ReactionKind.Bisect or ReactionKind.SplitBytes or ReactionKind.SplitPoints:
+                return await OnRefusedAsync(reaction, batch);
             case ReactionKind.SendUncompressed when _client.Compresses:
                 _client.Compresses = false;
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
-                return TimeSpan.Zero;
-            case ReactionKind.CreateDatabase when _client.MayCreateDatabase && !_createdDatabase:
-                await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
+                return await ReleaseAsync(batch);
+            case ReactionKind.CreateDatabase when MayCreateDatabase():
+                await ReleaseAsync(batch);
                 return await CreateDatabaseAsync(stopping);
+            case ReactionKind.CreateDatabase:
+                var cure = _client.MayCreateDatabase ? "create_database is tried again in a minute" : $"create database {settings.Database}, or set create_database = true";
+                return await OnFailureAsync(DeliveryState.PausedConfig, reaction with { Reason = $"{reaction.Reason}: {cure}" }, batch, DeliveryPace.ConfigurationRetry);
             case ReactionKind.BackOffAndShrink:
                 _pace = _pace.OnBusy(batch.Lines.Count);
                 return await OnFailureAsync(DeliveryState.BackingOff, reaction, batch, _pace.Wait(jitter.NextDouble(), reaction.RetryAfter));
@@ -124,7 +124,7 @@ internal sealed class Deliverer(
     private async Task<TimeSpan> OnDeliveredAsync(DeliveryBatch batch)
     {
         await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Delivered, []);
-        await CondemnAsync(_suspicion.OnTaken());
+        _suspicion.OnTaken();
         _pace = _pace.OnDelivered();
         status.Working(DeliveryState.Delivering, delivered: true);
         return batch.Full || _suspicion.HasPieces ? TimeSpan.Zero : settings.FlushInterval;
@@ -139,8 +139,7 @@ internal sealed class Deliverer(
                 field, reaction.Reason);
         }
 
-        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, []);
-        await CondemnAsync(_suspicion.OnRefused(batch.Lines, reaction.Reason));
+        await ReleaseAsync(batch, _suspicion.OnRefused(batch.Lines) ? new Refusal(batch.Lines[0], reaction.Reason) : null);
         if (!_suspicion.DoubtsReceiver)
         {
             return TimeSpan.Zero;
@@ -151,16 +150,12 @@ internal sealed class Deliverer(
         return _pace.Wait(jitter.NextDouble());
     }
 
-    private async Task<TimeSpan> OnTooLargeAsync(DeliveryReaction reaction, DeliveryBatch batch)
-    {
-        IReadOnlyList<Refusal> refused = batch.Lines.Count == 1 ? [new Refusal(batch.Lines[0], reaction.Reason)] : [];
-        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, refused);
-        return TimeSpan.Zero;
-    }
+    private bool MayCreateDatabase() =>
+        _client.MayCreateDatabase && (_createdDatabaseAt is not { } last || clock.GetElapsedTime(last) >= DeliveryPace.ConfigurationRetry);
 
     private async Task<TimeSpan> CreateDatabaseAsync(CancellationToken stopping)
     {
-        _createdDatabase = true;
+        _createdDatabaseAt = clock.GetTimestamp();
         var answer = await _client.CreateDatabaseAsync(stopping);
         if (answer is DeliveryAnswer.Response { Status: 200 or 204 })
         {
@@ -168,7 +163,8 @@ internal sealed class Deliverer(
             return TimeSpan.Zero;
         }
 
-        status.Down(DeliveryState.PausedConfig, $"the database {settings.Database} does not exist and cannot be created: {answer}", _client.Receiver);
+        var reason = DeliveryReaction.To(answer, settings.Dialect, []).Reason;
+        status.Down(DeliveryState.PausedConfig, $"database {settings.Database} is missing, and create_database failed ({reason}): it is tried again in a minute", _client.Receiver);
         return DeliveryPace.ConfigurationRetry;
     }
 
@@ -179,12 +175,14 @@ internal sealed class Deliverer(
         return wait;
     }
 
-    private async Task CondemnAsync(IReadOnlyList<Refusal> refused)
+    private async Task<TimeSpan> ReleaseAsync(DeliveryBatch batch, Refusal? refused = null)
     {
-        if (refused.Count > 0)
+        if (refused is not null)
         {
-            logger.LogWarning("{Count} lines were refused and put aside, the first: {Reason}", refused.Count, refused[0].Reason);
-            await outbox.RefuseAsync(refused);
+            logger.LogWarning("A line was refused and put aside: {Reason}", refused.Reason);
         }
+
+        await outbox.EndAttemptAsync(batch.Attempt, AttemptEnd.Released, refused is null ? [] : [refused]);
+        return TimeSpan.Zero;
     }
 }

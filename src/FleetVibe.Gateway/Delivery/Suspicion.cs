@@ -1,8 +1,9 @@
 namespace FleetVibe.Gateway.Delivery;
 
 /// <summary>
-/// The search for lines that a receiver refuses without naming them. A single line is condemned only once the same receiver took
-/// another line after the search began: a receiver that refuses everything says something about itself, not about the lines.
+/// The search for lines that a receiver refuses without naming them. A single line is condemned only where the same receiver took
+/// another line since the search began: a receiver that refuses everything says something about itself, not about the lines.
+/// Those refused before are suspects, and are sent alone once more after it took one.
 /// </summary>
 internal sealed class Suspicion
 {
@@ -12,12 +13,12 @@ internal sealed class Suspicion
     private const int MostSuspects = 1000;
 
     private readonly Stack<long[]> _pieces = [];
-    private readonly Dictionary<long, Refusal> _suspects = [];
+    private readonly HashSet<long> _suspects = [];
     private bool _searching;
     private bool _tookOne;
 
-    /// <summary>Ids of refused single lines that wait for a verdict.</summary>
-    internal IReadOnlyCollection<long> Suspects => _suspects.Keys;
+    /// <summary>Ids of refused single lines that wait until the receiver takes another one.</summary>
+    internal IReadOnlyCollection<long> Suspects => _suspects;
 
     internal bool HasPieces => _pieces.Count > 0;
 
@@ -36,8 +37,8 @@ internal sealed class Suspicion
         return null;
     }
 
-    /// <summary>A batch was refused. Returns what is condemned by it.</summary>
-    internal IReadOnlyList<Refusal> OnRefused(IReadOnlyList<BatchLine> lines, string reason)
+    /// <summary>A batch was refused. Whether its one line is condemned by it.</summary>
+    internal bool OnRefused(IReadOnlyList<BatchLine> lines)
     {
         if (!_searching)
         {
@@ -50,13 +51,12 @@ internal sealed class Suspicion
             var half = lines.Count / 2;
             _pieces.Push([.. lines.Skip(half).Select(l => l.Id)]);
             _pieces.Push([.. lines.Take(half).Select(l => l.Id)]);
-            return [];
+            return false;
         }
 
-        var refusal = new Refusal(lines[0], reason);
         if (_tookOne)
         {
-            return [refusal];
+            return true;
         }
 
         if (_suspects.Count >= MostSuspects)
@@ -64,16 +64,20 @@ internal sealed class Suspicion
             _suspects.Clear();
         }
 
-        _suspects[refusal.Line.Id] = refusal;
-        return [];
+        _suspects.Add(lines[0].Id);
+        return false;
     }
 
-    /// <summary>A batch was taken. Returns the suspects, condemned by it.</summary>
-    internal IReadOnlyList<Refusal> OnTaken()
+    /// <summary>A batch was taken: the suspects are the next pieces.</summary>
+    internal void OnTaken()
     {
         _tookOne = true;
-        Refusal[] condemned = [.. _suspects.Values];
+        _searching |= _suspects.Count > 0;
+        foreach (var suspect in _suspects)
+        {
+            _pieces.Push([suspect]);
+        }
+
         _suspects.Clear();
-        return condemned;
     }
 }

@@ -92,23 +92,6 @@ internal static class AttemptTable
         WaitOut(database, ids, now);
     }
 
-    internal static void Refuse(Database database, IReadOnlyList<Refusal> refused, DateTimeOffset now)
-    {
-        foreach (var refusal in refused)
-        {
-            if (HeadTable.Find(database, refusal.Line.Id) is { Attempted: null } head && head.Revision == refusal.Line.Revision)
-            {
-                if (head.State == HeadState.Queued)
-                {
-                    CounterTable.AddPoints(database, new PointCounts(0, -1, 0, 0, 1));
-                }
-
-                WriteDeadLetter(database, refusal, now);
-                database.Execute("UPDATE heads SET state = 2, replay = 0 WHERE id = $1", refusal.Line.Id);
-            }
-        }
-    }
-
     internal static int ReleaseExpired(Database database, DateTimeOffset expiredBefore, DateTimeOffset now)
     {
         var expired = new List<long>();

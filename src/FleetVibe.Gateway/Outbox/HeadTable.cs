@@ -45,12 +45,6 @@ internal static class HeadTable
         return row.Read() ? (row.GetInt64(0), HeadOf(row)) : null;
     }
 
-    internal static Head? Find(Database database, long id)
-    {
-        using var row = database.Query($"SELECT {HeadColumns} FROM heads WHERE id = $1", id);
-        return row.Read() ? HeadOf(row) : null;
-    }
-
     internal static List<(long Id, Head Head)> InAttempt(Database database, long attempt)
     {
         var heads = new List<(long, Head)>();

@@ -42,9 +42,6 @@ internal interface IOutbox
     /// <summary>Ends an attempt; refused lines go to the dead letters, whatever the end of the rest.</summary>
     Task EndAttemptAsync(long attempt, AttemptEnd end, IReadOnlyList<Refusal> refused);
 
-    /// <summary>Moves lines to the dead letters that are in no attempt; a point with a higher revision by now is left alone.</summary>
-    Task RefuseAsync(IReadOnlyList<Refusal> refused);
-
     /// <summary>Frees the points of attempts that expired before a moment, those of an earlier process too. Returns the attempts.</summary>
     Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore);
 

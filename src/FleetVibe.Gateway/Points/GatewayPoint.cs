@@ -28,6 +28,7 @@ internal static class GatewayPoint
         ("delivered", Counter.PointsDelivered),
         ("superseded", Counter.PointsSuperseded),
         ("dead_lettered", Counter.PointsDeadLettered),
+        ("points_refused", Counter.PointsRefused),
     ];
 
     internal static PointLine Render(string host, long windowStart, LedgerCounts counts) =>

@@ -24,22 +24,7 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
     public override async Task<CommitReply> Commit(CommitRequest request, ServerCallContext context)
     {
         var commit = MessageRules.RequireCommit(request);
-        var reply = await AnswerAsync(() => log.CommitAsync(commit));
-        if (reply.Reason == CommitRules.IdTakenTwice)
-        {
-            logger.LogError(
-                "A commit to window {Start} of {Model}/{Task} from {Nodes} holds a record whose id was used for other content: a spool was cloned or went back in time",
-                request.Key.Start, request.Key.Series.Model, request.Key.Series.Task, string.Join(", ", request.Added.Select(p => p.Record.Node).Distinct()));
-        }
-
-        if (reply.Reason.StartsWith(CommitRules.WentBack, StringComparison.Ordinal))
-        {
-            logger.LogCritical(
-                "The commit log went back in time: {Reason}. Find out whether a snapshot was restored or a disk lost its last writes; what came since the copy is gone and is not counted twice",
-                reply.Reason);
-        }
-
-        return reply;
+        return await AnswerAsync(() => log.CommitAsync(commit));
     }
 
     public override async Task<PutPointsReply> PutPoints(PutPointsRequest request, ServerCallContext context)
@@ -47,11 +32,6 @@ internal sealed class CommitLogService(ICommitLog log, IOutbox outbox, DeliveryS
         MessageRules.RequireRecord(request.Record, request.Floor);
         var taken = await AnswerAsync(() => log.PutPointsAsync(request))
             ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"nobody holds the name {request.Record.Node}: admit the instance first"));
-        if (taken.Rejected > 0)
-        {
-            logger.LogDebug("{Count} points of {Node} were rejected, the first: {Fault}", taken.Rejected, request.Record.Node, taken.FirstFault);
-        }
-
         return new PutPointsReply { Rejected = (uint)taken.Rejected };
     }
 

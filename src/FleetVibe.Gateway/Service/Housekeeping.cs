@@ -8,17 +8,23 @@ namespace FleetVibe.Gateway.Service;
 internal sealed class Housekeeping(ICommitLog log, GatewaySettings settings, TimeProvider clock, ILogger<Housekeeping> logger) : BackgroundService
 {
     private bool _failing;
+    private bool _isUntidy;
 
-    /// <summary>What is due at the end of the window that began at <paramref name="windowStart"/>.</summary>
+    /// <summary>What is due at the end of the window that began at <paramref name="windowStart"/>, and tidying that failed before.</summary>
     internal async Task OnWindowEndAsync(long windowStart, CancellationToken stopping)
     {
-        await log.PutOwnPointAsync(settings.Name, windowStart);
-        if (windowStart % 60 == 0)
+        _isUntidy |= windowStart % 60 == 0;
+        try
         {
-            while (!stopping.IsCancellationRequested && await log.MaintainAsync())
+            // First, for it makes the room that a point needs; a portion at a time, so that commits come in between.
+            while (_isUntidy && !stopping.IsCancellationRequested)
             {
-                // A portion at a time, so that commits come in between.
+                _isUntidy = await log.MaintainAsync();
             }
+        }
+        finally
+        {
+            await log.PutOwnPointAsync(settings.Name, windowStart);
         }
     }
 

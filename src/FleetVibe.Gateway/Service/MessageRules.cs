@@ -66,6 +66,7 @@ internal static class MessageRules
 
         Require(request.ExpectedHosts.Count <= MostHosts, "too many expected hosts");
         Require(request.Backfilled <= long.MaxValue / 4, "backfilled out of range");
+        Require(request.BaseRevision <= long.MaxValue, "base_revision out of range");
         try
         {
             return new SoundCommit(request, TotalsMapper.FromWire(request.Totals));

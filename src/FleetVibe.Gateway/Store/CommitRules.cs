@@ -34,12 +34,25 @@ internal sealed record CommittedWindow(
         (long)Backfilled, Revision, Final, Fields);
 }
 
+/// <summary>What a lost commit shows beside the loss, which a person has to look into.</summary>
+internal enum CommitAlarm
+{
+    None,
+
+    /// <summary>Two records took one id: a spool was cloned or went back in time.</summary>
+    IdTakenTwice,
+
+    /// <summary>An owner knows a revision that the log has no more.</summary>
+    WentBack,
+}
+
 /// <summary>The answer to a commit, before anything is written.</summary>
-internal sealed record CommitVerdict(CommitReply.Types.Outcome Outcome, string Reason)
+/// <param name="Reason">For people; nothing is decided by it.</param>
+internal sealed record CommitVerdict(CommitReply.Types.Outcome Outcome, string Reason, CommitAlarm Alarm = CommitAlarm.None)
 {
     internal static CommitVerdict Committed { get; } = new(CommitReply.Types.Outcome.Committed, "");
 
-    internal static CommitVerdict Lost(string reason) => new(CommitReply.Types.Outcome.Lost, reason);
+    internal static CommitVerdict Lost(string reason, CommitAlarm alarm = CommitAlarm.None) => new(CommitReply.Types.Outcome.Lost, reason, alarm);
 }
 
 /// <summary>
@@ -48,12 +61,6 @@ internal sealed record CommitVerdict(CommitReply.Types.Outcome Outcome, string R
 /// </summary>
 internal static class CommitRules
 {
-    /// <summary>Two records took one id: a spool was cloned or went back in time.</summary>
-    internal const string IdTakenTwice = "an added part has the id of another record";
-
-    /// <summary>An owner knows a revision that the log has no more.</summary>
-    internal const string WentBack = "a committed revision is gone";
-
     internal static CommitVerdict Judge(
         CommitRequest request, string logId, long horizon, CommittedWindow current, IEnumerable<PartStanding> added)
     {
@@ -69,7 +76,9 @@ internal static class CommitRules
 
         if (request.BaseRevision > (ulong)current.Revision)
         {
-            return CommitVerdict.Lost($"{WentBack}: {current.Revision} stands in the window at {request.Key.Start}, its owner committed {request.BaseRevision}");
+            return CommitVerdict.Lost(
+                $"a committed revision is gone: {current.Revision} stands in the window at {request.Key.Start}, its owner committed {request.BaseRevision}",
+                CommitAlarm.WentBack);
         }
 
         if (request.BaseRevision != (ulong)current.Revision)
@@ -81,13 +90,13 @@ internal static class CommitRules
         {
             if (standing != PartStanding.New)
             {
-                return CommitVerdict.Lost(standing switch
+                return standing switch
                 {
-                    PartStanding.Settled => "an added part has its fate already",
-                    PartStanding.OtherContent => IdTakenTwice,
-                    PartStanding.BelowFloor => "an added part lies below the floor of its instance",
-                    _ => "a part is added twice",
-                });
+                    PartStanding.Settled => CommitVerdict.Lost("an added part has its fate already"),
+                    PartStanding.OtherContent => CommitVerdict.Lost("an added part has the id of another record", CommitAlarm.IdTakenTwice),
+                    PartStanding.BelowFloor => CommitVerdict.Lost("an added part lies below the floor of its instance"),
+                    _ => CommitVerdict.Lost("a part is added twice"),
+                };
             }
         }
 

@@ -7,13 +7,17 @@ namespace FleetVibe.Gateway.Store;
 /// <summary>A commit whose message was found sound, with its totals decoded.</summary>
 internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
 
+/// <summary>What came of a commit.</summary>
+/// <param name="Alarm">To be told now; not set where the same was told before.</param>
+internal readonly record struct CommitAnswer(CommitReply Reply, CommitAlarm Alarm);
+
 /// <summary>One commit inside its savepoint: the checks, then window, fates, counters, the head of its point and the mark of its roll-up together.</summary>
 internal static class CommitTransaction
 {
     // The tag of what belongs to no one node.
     private const string FleetHost = "fleet";
 
-    internal static CommitReply Run(Database database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
+    internal static CommitAnswer Run(Database database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
     {
         var request = commit.Request;
         if (request.LogId != identity.LogId)
@@ -47,13 +51,7 @@ internal static class CommitTransaction
             default:
                 CounterTable.Add(database, Counter.LostSwaps, 1);
                 CounterTable.Add(database, Counter.Duplicates, standings.Count(s => s is PartStanding.Settled or PartStanding.BelowFloor));
-                if (verdict.Reason.StartsWith(CommitRules.WentBack, StringComparison.Ordinal))
-                {
-                    LostCommits.Report(
-                        database, FleetHost, "the commit log went back in time: " + verdict.Reason, (long)request.BaseRevision - current.Revision, identity.Generation, now);
-                }
-
-                return Reply(verdict, current.Revision);
+                return Reply(IsToldNow(database, verdict, request, series, current.Revision, identity, now) ? verdict : verdict with { Alarm = CommitAlarm.None }, current.Revision);
         }
     }
 
@@ -65,7 +63,7 @@ internal static class CommitTransaction
             : PartStanding.Repeated)];
     }
 
-    private static CommitReply Write(
+    private static CommitAnswer Write(
         Database database, SoundCommit commit, LogIdentity identity, long series, CommittedWindow current,
         List<(Contributor Part, InstanceRow Instance)> parts, DateTimeOffset now)
     {
@@ -103,6 +101,25 @@ internal static class CommitTransaction
         return Reply(CommitVerdict.Committed, next.Revision);
     }
 
-    private static CommitReply Reply(CommitVerdict verdict, long revision) =>
-        new() { Outcome = verdict.Outcome, Revision = (ulong)revision, Reason = verdict.Reason };
+    // An owner whose answer was lost asks again; the revisions that it misses are gone only once.
+    private static bool IsToldNow(
+        Database database, CommitVerdict verdict, CommitRequest request, long series, long revision, LogIdentity identity, DateTimeOffset now)
+    {
+        if (verdict.Alarm != CommitAlarm.WentBack)
+        {
+            return true;
+        }
+
+        if (!RevisionTable.NoteGone(database, series, request.Key, (long)request.BaseRevision, now))
+        {
+            return false;
+        }
+
+        LostCommits.Report(
+            database, FleetHost, "the commit log went back in time: " + verdict.Reason, (long)request.BaseRevision - revision, identity.Generation, now);
+        return true;
+    }
+
+    private static CommitAnswer Reply(CommitVerdict verdict, long revision) =>
+        new(new CommitReply { Outcome = verdict.Outcome, Revision = (ulong)revision, Reason = verdict.Reason }, verdict.Alarm);
 }

@@ -10,7 +10,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
 
     // Some milliseconds: commits that come meanwhile wait no longer.
     private const int RollUpsInOneTurn = 16;
-    private const long RollUpReserveBytes = 1 << 20;
+    private const long ReserveBytes = 1 << 20;
 
     // Contributors are listed from the fates; a window that may still get parts keeps them.
     private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
@@ -21,6 +21,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     private readonly TimeProvider _clock;
     private readonly IStoreBackend _backend;
     private readonly StoreHealth _health;
+    private readonly StoreAlarms _alarms;
     private readonly StoreWorker _reader;
 
     // What this process sends, and what it sent and could not end: with both gone, so is the process that might still write.
@@ -34,6 +35,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         _clock = clock;
         _backend = backend;
         _health = new StoreHealth(logger);
+        _alarms = new StoreAlarms(logger);
         var writer = _backend.OpenWriter();
         _backend.LimitSize(writer, settings.StoreMaxBytes);
         writer.Begin(write: true);
@@ -83,11 +85,23 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     public Task<LoadOpenWindowsReply> LoadOpenWindowsAsync(SeriesKey series) =>
         ReadAsync(db => WindowTable.OpenWindowsOf(db, series, Identity.LogId));
 
-    public Task<CommitReply> CommitAsync(SoundCommit commit) =>
-        Writer.RunAsync(db => CommitTransaction.Run(db, commit, Identity, _clock.GetUtcNow()), commit.Request.Deferrable);
+    public async Task<CommitReply> CommitAsync(SoundCommit commit)
+    {
+        var answer = await Writer.RunAsync(db => CommitTransaction.Run(db, commit, Identity, _clock.GetUtcNow()), commit.Request.Deferrable);
+        _alarms.OnCommit(commit.Request, answer);
+        return answer.Reply;
+    }
 
-    public Task<PointsTaken?> PutPointsAsync(PutPointsRequest request) =>
-        Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
+    public async Task<PointsTaken?> PutPointsAsync(PutPointsRequest request)
+    {
+        var taken = await Writer.RunAsync(db => PointsTransaction.Run(db, request, _settings.IntegerCompat, _clock.GetUtcNow()));
+        if (taken?.FirstFault is { } fault)
+        {
+            _alarms.OnPointsRefused(request.Record.Node, fault);
+        }
+
+        return taken;
+    }
 
     public Task<Fate> RefusePartAsync(RefusePartRequest request) => Writer.RunAsync(db =>
     {
@@ -130,6 +144,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
             Commits = (ulong)counts[Counter.Commits],
             LostSwaps = (ulong)counts[Counter.LostSwaps],
             CommitsLost = (ulong)counts[Counter.CommitsLost],
+            PointsRefused = (ulong)counts[Counter.PointsRefused],
             StoreError = _health.Error,
             StoreBytes = (ulong)_backend.BytesOf(db),
         };
@@ -141,10 +156,12 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         Writer.RunAsync(db => PointsTransaction.PutOwn(db, host, windowStart, Identity.Generation, _clock.GetUtcNow()));
 
     public async Task<RollUpTurn> RollUpAsync() => await ReadAsync(db => RollUpMarks.AnyDue(db, _clock.GetUtcNow()))
-        ? await Writer.RunAsync(RollUp)
+        ? await Writer.RunAsync(db => WithReserve(db, d => RollUpTransaction.Run(d, Identity, _clock.GetUtcNow(), RollUpsInOneTurn)))
         : default;
 
-    public Task<bool> MaintainAsync() => Writer.RunAsync(db =>
+    public Task<bool> MaintainAsync() => Writer.RunAsync(db => WithReserve(db, Maintain));
+
+    private bool Maintain(Database db)
     {
         var now = _clock.GetUtcNow();
         RollUpMarks.HastenPutOff(db, now);
@@ -161,7 +178,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         ];
         db.Execute("DELETE FROM dead_letters WHERE at_ms < $1", (now - DeadLettersKept).ToUnixTimeMilliseconds());
         return removed.Contains(MostPrunedAtOnce);
-    });
+    }
 
     public Task<bool> HasDueAsync(IReadOnlyCollection<long> except) => ReadAsync(db => AttemptTable.HasDue(db, except));
 
@@ -199,12 +216,6 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
         }
     }
 
-    public Task RefuseAsync(IReadOnlyList<Refusal> refused) => Writer.RunAsync(db =>
-    {
-        AttemptTable.Refuse(db, refused, _clock.GetUtcNow());
-        return true;
-    });
-
     public async Task<int> ReleaseExpiredAsync(DateTimeOffset expiredBefore)
     {
         var notEnded = _notEnded.ToArray();
@@ -239,12 +250,13 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     }
 
     // The horizon waits for roll-ups, and room comes from below the horizon: a log that is full of commits must still take them.
-    private RollUpTurn RollUp(Database database)
+    // What removes rows may need a page before it frees one.
+    private T WithReserve<T>(Database database, Func<Database, T> work)
     {
-        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + RollUpReserveBytes);
+        _backend.LimitSize(database, _settings.StoreMaxBytes + _settings.StoreMaxBytes / 16 + ReserveBytes);
         try
         {
-            return RollUpTransaction.Run(database, Identity, _clock.GetUtcNow(), RollUpsInOneTurn);
+            return work(database);
         }
         finally
         {

@@ -2,7 +2,8 @@ namespace FleetVibe.Gateway.Store;
 
 /// <summary>
 /// The one thread of a connection. Works that wait share a transaction, a savepoint each, and are answered only after its
-/// COMMIT: a failed work takes nothing with it, a failed COMMIT fails all of them.
+/// COMMIT: a failed work takes nothing with it, a failed COMMIT fails all of them. Where room is missing, each is run by itself,
+/// so that works that need or make none do not fail with the others.
 /// </summary>
 internal sealed class StoreWorker : IDisposable
 {
@@ -63,27 +64,54 @@ internal sealed class StoreWorker : IDisposable
     {
         while (_queue.Take(MostInOneTransaction) is { Count: > 0 } group)
         {
-            if (_broken is not null)
+            if (Run(group) is { } error)
             {
-                Fail(group, _broken);
-                continue;
+                _health?.Fails(error.Message);
             }
-
-            try
+            else
             {
-                RunGroup(group);
                 _health?.Works();
             }
-            catch (Exception e)
+
+            foreach (var work in group)
             {
-                var error = Translate(e);
-                RollBack();
-                _health?.Fails(error.Message);
-                Fail(group, error);
+                work.Answer();
             }
         }
 
         _database.Dispose();
+    }
+
+    // Null where the store took all of them; a fault of the store, the last one, where it did not.
+    private Exception? Run(IReadOnlyList<Work> group)
+    {
+        if (_broken is not null)
+        {
+            return Fail(group, _broken);
+        }
+
+        try
+        {
+            RunGroup(group);
+            return null;
+        }
+        catch (Exception e)
+        {
+            var error = Translate(e);
+            RollBack();
+            return error is StoreFullException && group.Count > 1 ? RunOneByOne(group) : Fail(group, error);
+        }
+    }
+
+    private Exception? RunOneByOne(IReadOnlyList<Work> group)
+    {
+        Exception? last = null;
+        foreach (var work in group)
+        {
+            last = Run([work]) ?? last;
+        }
+
+        return last;
     }
 
     private void RunGroup(IReadOnlyList<Work> group)
@@ -93,17 +121,12 @@ internal sealed class StoreWorker : IDisposable
             try
             {
                 RunOnce(group);
-                break;
+                return;
             }
             catch (Exception e) when (tries < MostTries && _database.IsWorthRetrying(e))
             {
                 RollBack();
             }
-        }
-
-        foreach (var work in group)
-        {
-            work.Answer();
         }
     }
 
@@ -131,13 +154,14 @@ internal sealed class StoreWorker : IDisposable
         _database.Execute("COMMIT");
     }
 
-    private static void Fail(IReadOnlyList<Work> group, Exception error)
+    private static Exception Fail(IReadOnlyList<Work> group, Exception error)
     {
         foreach (var work in group)
         {
             work.Error = error;
-            work.Answer();
         }
+
+        return error;
     }
 
     private void RollBack()

@@ -111,10 +111,8 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
         _telegraf.By(r => BadAt(r) < 0 ? new Answer(204) : new Answer(400, """{"error":"http: bad request"}"""));
         await PutAsync(1, seq: 100, start: TestLog.Start + 1000);
         await DrainAsync();
-        var (produced, queued, delivered, _, dead, _) = await _test.LedgerAsync();
-        Assert.Equal((31, 0), (produced, queued));
-        Assert.Equal(31, delivered + dead);
-        Assert.InRange(dead, 1, 30);
+        Assert.Equal((31, 0, 30, 0, 1, 0), await _test.LedgerAsync());
+        Assert.Contains("=3,", await DeadLineAsync(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -176,6 +174,27 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
         await DrainAsync();
         Assert.Equal((4, 0, 3, 0, 1, 0), await _test.LedgerAsync());
         Assert.Contains("=3,", await DeadLineAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("""{"error":"http: request body too large"}""")]
+    public async Task A_receiver_that_finds_every_line_too_large_condemns_nothing(string body)
+    {
+        await PutAsync(30);
+        _telegraf.Always(413, body);
+        for (var i = 0; i < 80; i++)
+        {
+            await StepAsync();
+        }
+
+        Assert.Equal((30, 30, 0, 0, 0, 30), await _test.LedgerAsync());
+        Assert.Equal("paused_config", Status().DeliveryState);
+
+        _telegraf.Always(204);
+        await PutAsync(1, seq: 100, start: TestLog.Start + 1000);
+        await DrainAsync();
+        Assert.Equal((31, 0, 31, 0, 0, 0), await _test.LedgerAsync());
     }
 
     [Fact]
@@ -274,7 +293,7 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_missing_database_is_created_once_where_that_is_allowed(bool allowed)
+    public async Task A_missing_database_is_created_once_a_minute_at_most_where_that_is_allowed(bool allowed)
     {
         Configure(s => s with { Dialect = TelegrafDialect.InfluxDbV1, Database = "fleet", CreateDatabase = allowed });
         await PutAsync(1);
@@ -286,10 +305,42 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
 
         Assert.Equal(allowed ? 1 : 0, _telegraf.Requests.Count(r => r.Path == "/query"));
         Assert.Equal("paused_config", Status().DeliveryState);
+        Assert.Contains("create_database", Status().DeliveryError, StringComparison.Ordinal);
         if (allowed)
         {
             Assert.Equal("?q=CREATE%20DATABASE%20%22fleet%22", _telegraf.Requests.Single(r => r.Path == "/query").Query);
         }
+    }
+
+    [Fact]
+    public async Task A_database_that_could_not_be_created_or_was_dropped_is_created_later()
+    {
+        Configure(s => s with { Dialect = TelegrafDialect.InfluxDbV1, Database = "fleet", CreateDatabase = true });
+        var (there, starting) = (false, true);
+        _telegraf.By(r =>
+        {
+            if (r.Path != "/query")
+            {
+                return there ? new Answer(204) : new Answer(404, """{"error":"database not found: \"fleet\""}""");
+            }
+
+            there = !starting;
+            return new Answer(starting ? 503 : 200);
+        });
+        await PutAsync(1);
+        Assert.Equal(TimeSpan.FromSeconds(60), await StepAsync());
+        Assert.Contains("HTTP 503", Status().DeliveryError, StringComparison.Ordinal);
+
+        starting = false;
+        _test.Clock.Advance(TimeSpan.FromSeconds(60));
+        await DrainAsync();
+        Assert.Equal((1, 0, 1, 0, 0, 0), await _test.LedgerAsync());
+
+        there = false;
+        await PutAsync(1, seq: 2);
+        _test.Clock.Advance(TimeSpan.FromSeconds(60));
+        await DrainAsync();
+        Assert.Equal((2, 0, 2, 0, 0, 0), await _test.LedgerAsync());
     }
 
     [Fact]

@@ -87,7 +87,7 @@ public sealed class DeliveryReactionTests
     }
 
     [Fact]
-    public void A_busy_receiver_gets_less_for_a_while_and_a_limited_one_for_good()
+    public void A_busy_receiver_gets_less_for_a_while_and_a_limited_one_until_it_took_a_hundred()
     {
         var pace = DeliveryPace.Of(new TelegrafSettings { Url = new Uri("http://127.0.0.1"), BatchLines = 100 });
         var busy = pace.OnBusy(100).OnBusy(50);
@@ -97,5 +97,13 @@ public sealed class DeliveryReactionTests
         Assert.Equal(50, pace.OnTooManyPoints(100).OnDelivered().OnDelivered().Limits.Lines);
         Assert.Equal(1000, pace.OnTooManyBytes(2000).OnDelivered().Limits.Bytes);
         Assert.Equal(1, pace.OnTooManyPoints(1).Limits.Lines);
+
+        var limited = pace.OnTooManyPoints(100).OnTooManyBytes(1000);
+        Assert.Equal(new BatchLimits(50, 500), Deliver(99, limited).Limits);
+        Assert.Equal(new BatchLimits(100, 1000), Deliver(100, limited).Limits);
+        Assert.Equal(new BatchLimits(25, 500), Deliver(99, Deliver(99, limited).OnTooManyPoints(50)).Limits);
+        Assert.Equal(pace.Limits, Deliver(2000, limited).Limits);
+
+        static DeliveryPace Deliver(int times, DeliveryPace pace) => times == 0 ? pace : Deliver(times - 1, pace.OnDelivered());
     }
 }

@@ -1,3 +1,4 @@
+using FleetVibe.Gateway.Tests.Delivery;
 using FleetVibe.Gateway.Tests.Postgres;
 using FleetVibe.Tests.Postgres;
 using Outcome = FleetVibe.Protocol.V1.CommitReply.Types.Outcome;
@@ -146,6 +147,38 @@ public sealed class LostCommitsTests : IDisposable
         {
             File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
         }
+    }
+}
+
+/// <summary>An owner of a window knows a revision that the log has no more.</summary>
+[Collection(PostgresCollection.Name)]
+public sealed class LostRevisionsTests(PostgresServer server)
+{
+    [Fact]
+    public Task An_owner_that_asks_again_after_a_lost_answer_is_counted_and_told_once() => CheckAsync(null);
+
+    [RequiresPostgresFact]
+    public Task An_owner_that_asks_again_after_a_lost_answer_is_counted_and_told_once_on_postgres() => CheckAsync(server.Cluster);
+
+    private static async Task CheckAsync(PostgresCluster? cluster)
+    {
+        var logger = new CollectingLogger<DatabaseCommitLog>();
+        using var test = new TestLog(cluster: cluster) { Logger = logger };
+        await test.CommitAsync(0, TestLog.Totals(1), TestLog.Part(10, 1));
+        var request = test.Request(3, TestLog.Totals(4), TestLog.Part(13, 1));
+
+        Assert.Equal(Outcome.Lost, (await test.CommitAsync(request)).Outcome);
+        test.Reopen();
+        Assert.Equal(Outcome.Lost, (await test.CommitAsync(request)).Outcome);
+
+        Assert.Equal(2UL, (await test.Log.StatusAsync()).CommitsLost);
+        Assert.Single(logger.Lines, l => l.StartsWith("Critical", StringComparison.Ordinal));
+        Assert.Single((await test.Log.LoadWindowAsync(TestLog.Window(), withHistory: true)).History);
+
+        // The same revision of another window is another loss.
+        request.Key = TestLog.Window(TestLog.Start + 10);
+        await test.CommitAsync(request);
+        Assert.Equal(5UL, (await test.Log.StatusAsync()).CommitsLost);
     }
 }
 

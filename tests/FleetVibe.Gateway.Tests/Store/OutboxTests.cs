@@ -1,3 +1,5 @@
+using FleetVibe.Gateway.Tests.Delivery;
+
 namespace FleetVibe.Gateway.Tests.Store;
 
 public sealed class OutboxTests : IDisposable
@@ -202,7 +204,30 @@ public sealed class OutboxTests : IDisposable
         var own = (await _test.BeginAsync())!.Lines.Single(l => l.Key.StartsWith("vibe_fleetvibe", StringComparison.Ordinal));
         Assert.Equal(
             "vibe_fleetvibe,host=gw,role=gateway committed=3i,late=0i,future=0i,undecodable=0i,backfilled=0i,duplicates=0i,commits=1i,lost_swaps=0i,commits_lost=0i,"
-            + $"produced=2i,queued=2i,delivered=0i,superseded=0i,dead_lettered=0i {TestLog.Start}000000000",
+            + $"produced=2i,queued=2i,delivered=0i,superseded=0i,dead_lettered=0i,points_refused=0i {TestLog.Start}000000000",
             own.Line);
+    }
+
+    [Fact]
+    public async Task Points_of_a_node_that_cannot_be_taken_are_counted_for_users_and_told_once_a_node_and_fault()
+    {
+        var logger = new CollectingLogger<DatabaseCommitLog>();
+        using var test = new TestLog { Logger = logger };
+        await test.AdmitAsync();
+        await test.AdmitAsync("gpu-2");
+        for (ulong seq = 1; seq <= 3; seq++)
+        {
+            await test.PutAsync(seq, TestLog.NodePoint(node: "gpu-9"));
+            await test.PutAsync(seq, TestLog.NodePoint(node: "gpu-9"), node: "gpu-2");
+            await test.PutAsync(seq, TestLog.NodePoint(start: TestLog.Start - (100 * 3600)));
+        }
+
+        Assert.Equal(9UL, (await test.Log.StatusAsync()).PointsRefused);
+        await test.Log.PutOwnPointAsync("gw", TestLog.Start);
+        Assert.Contains(",points_refused=9i ", Assert.Single((await test.BeginAsync())!.Lines).Line, StringComparison.Ordinal);
+        var told = logger.Lines.Where(l => l.StartsWith("Warning", StringComparison.Ordinal)).ToList();
+        Assert.Equal(3, told.Count);
+        Assert.Contains(told, l => l.Contains("gpu-2", StringComparison.Ordinal) && l.Contains("host tag", StringComparison.Ordinal));
+        Assert.Contains(told, l => l.Contains("gpu-1", StringComparison.Ordinal) && l.Contains("horizon", StringComparison.Ordinal));
     }
 }

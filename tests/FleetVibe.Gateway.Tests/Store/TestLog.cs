@@ -3,6 +3,7 @@ using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.Transport;
 using FleetVibe.Tests.Postgres;
 using Google.Protobuf;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FleetVibe.Gateway.Tests.Store;
@@ -42,7 +43,9 @@ internal sealed class TestLog : IDisposable
 
     internal string Folder => _root;
 
-    internal DatabaseCommitLog Log => _log ??= DatabaseCommitLog.Open(Settings, Clock, NullLogger.Instance);
+    internal ILogger Logger { get; init; } = NullLogger.Instance;
+
+    internal DatabaseCommitLog Log => _log ??= DatabaseCommitLog.Open(Settings, Clock, Logger);
 
     /// <summary>Makes roll-ups until none is due.</summary>
     internal async Task RollUpAsync()

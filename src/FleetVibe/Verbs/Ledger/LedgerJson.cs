@@ -50,6 +50,7 @@ internal static class LedgerJson
                     Delivered = g.PointsDelivered,
                     Superseded = g.PointsSuperseded,
                     DeadLettered = g.PointsDeadLettered,
+                    Refused = g.PointsRefused,
                     g.DeliveryState,
                     g.DeliveryError,
                     ledger.Points.Faults,

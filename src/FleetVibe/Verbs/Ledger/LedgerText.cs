@@ -41,6 +41,10 @@ internal static class LedgerText
     {
         output.WriteLine("points: produced = queued + delivered + superseded + dead-lettered");
         output.WriteLine($"  {gateway.PointsProduced} = {gateway.PointsQueued} + {gateway.PointsDelivered} + {gateway.PointsSuperseded} + {gateway.PointsDeadLettered}");
+        if (gateway.PointsRefused > 0)
+        {
+            output.WriteLine($"  {gateway.PointsRefused} points of nodes were refused: the gateway's log says why");
+        }
     }
 
     internal static string Verdict(FleetLedger ledger)
