@@ -75,6 +75,9 @@ internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq,
 {
     /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
     internal ulong HighestOffered { get; init; }
+
+    /// <summary>It was begun because an earlier one was lost.</summary>
+    internal bool ReplacesLost { get; init; }
 }
 
 /// <summary>A record that a transaction made.</summary>

@@ -36,6 +36,7 @@ internal sealed partial class SpoolStore : IDisposable
     internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records, (ulong)_meta.HighestAcked)
     {
         HighestOffered = (ulong)_meta.HighestOffered,
+        ReplacesLost = _meta.ReplacesLost,
     };
 
     /// <summary>Opens the store on a database that was proved whole.</summary>
@@ -48,6 +49,12 @@ internal sealed partial class SpoolStore : IDisposable
         using var transaction = connection.BeginTransaction();
         meta ??= SpoolMeta.Create(connection, replacesLost, now);
         transaction.Commit();
+        if (bornNow)
+        {
+            // Which spool it is must not go with a write-ahead log that is lost.
+            SpoolSchema.Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+
         return new SpoolStore(connection, meta, bornNow);
     }
 

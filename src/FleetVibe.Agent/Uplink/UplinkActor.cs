@@ -2,6 +2,7 @@ using System.Reflection;
 using Akka.Actor;
 using Akka.Event;
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Protocol.V1;
 using Google.Protobuf;
@@ -189,6 +190,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
             NextSeq = _helloNextSeq,
             Floor = _status.Floor,
             HighestAcked = _status.HighestAcked,
+            ReadsFromStart = _helloNextSeq == 1 && !_status.ReplacesLost && _settings.Sources.Any(source => source is JsonLogSourceSettings { StartAt: StartAt.Beginning }),
             Version = Version,
             SentUnixNs = ClockOffset.Nanoseconds(_time.GetUtcNow()),
         };
@@ -229,7 +231,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
     {
         if (welcome.HighestSeq >= _helloNextSeq)
         {
-            ReportRolledBack($"the aggregator knows sequence {welcome.HighestSeq} of it, and none from {_helloNextSeq} on was ever offered");
+            ReportLost($"the spool went back in time: the aggregator knows sequence {welcome.HighestSeq} of it, and none from {_helloNextSeq} on was ever offered");
             return;
         }
 
@@ -265,7 +267,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
         switch (refused.Reason)
         {
             case Refused.Types.Reason.SpoolRolledBack:
-                ReportRolledBack(refused.Text);
+                ReportLost(refused.Text);
                 break;
             case Refused.Types.Reason.NodeHeld:
                 Disconnect($"another agent holds the name {_settings.Node} ({refused.Text}); give each node its own name", _schedule.AfterRefusal());
@@ -276,10 +278,10 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
         }
     }
 
-    private void ReportRolledBack(string why)
+    private void ReportLost(string why)
     {
         CloseStream();
-        Context.Parent.Tell(new SpoolLost($"the spool went back in time: {why}"));
+        Context.Parent.Tell(new SpoolLost(why));
     }
 
     private void OnHeartbeatDue()

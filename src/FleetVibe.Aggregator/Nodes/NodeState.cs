@@ -75,7 +75,7 @@ internal sealed class NodeState(string node, NodeRules rules)
             new AdmitInstanceRequest
             {
                 Node = node, Instance = request.Hello.Instance, NextSeq = request.Hello.NextSeq,
-                Floor = request.Hello.Floor, HighestAcked = request.Hello.HighestAcked,
+                Floor = request.Hello.Floor, HighestAcked = request.Hello.HighestAcked, ReadsFromStart = request.Hello.ReadsFromStart,
             }));
     }
 

@@ -7,6 +7,9 @@ internal static class EventPoint
 {
     internal const string CommitsLost = "commits_lost";
 
+    /// <summary>The <c>host</c> of what belongs to no one node.</summary>
+    internal const string FleetHost = "fleet";
+
     internal static PointLine Render(string host, string kind, string text, DateTimeOffset now) =>
         PointLine.Write("vibe_event", WindowClock.StartOf(now) * 1_000_000_000, writer =>
         {

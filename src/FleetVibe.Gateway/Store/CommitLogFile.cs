@@ -211,7 +211,17 @@ internal sealed class CommitLogFile : IStoreBackend
             database.Execute("BEGIN IMMEDIATE");
             database.Run(Schema.Tables);
             database.Execute("INSERT INTO meta VALUES (1, $1, $2, $3, $4, $5)", identity.LogId, generation, born, horizon, (long)Schema.Version);
+            if (afterDamage)
+            {
+                var text = $"the commit log was damaged and set aside; a new one, number {generation}, begins: windows before it stay as they were sent, and what comes for them is counted as late";
+                HeadTable.Raise(
+                    database, EventPoint.Render(EventPoint.FleetHost, EventPoint.CommitsLost, text, now), new PointRevision(generation, now.ToUnixTimeMilliseconds()), now);
+            }
+
             database.Execute("COMMIT");
+
+            // Which log it is must not go with a write-ahead log that is lost.
+            database.Text("PRAGMA wal_checkpoint(TRUNCATE)");
         }
         catch
         {

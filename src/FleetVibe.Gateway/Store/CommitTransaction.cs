@@ -8,15 +8,12 @@ namespace FleetVibe.Gateway.Store;
 internal sealed record SoundCommit(CommitRequest Request, SeriesTotals Totals);
 
 /// <summary>What came of a commit.</summary>
-/// <param name="Alarm">To be told now; not set where the same was told before.</param>
+/// <param name="Alarm">To be told now.</param>
 internal readonly record struct CommitAnswer(CommitReply Reply, CommitAlarm Alarm);
 
 /// <summary>One commit inside its savepoint: the checks, then window, fates, counters, the head of its point and the mark of its roll-up together.</summary>
 internal static class CommitTransaction
 {
-    // The tag of what belongs to no one node.
-    private const string FleetHost = "fleet";
-
     internal static CommitAnswer Run(Database database, SoundCommit commit, LogIdentity identity, DateTimeOffset now)
     {
         var request = commit.Request;
@@ -51,7 +48,14 @@ internal static class CommitTransaction
             default:
                 CounterTable.Add(database, Counter.LostSwaps, 1);
                 CounterTable.Add(database, Counter.Duplicates, standings.Count(s => s is PartStanding.Settled or PartStanding.BelowFloor));
-                return Reply(IsToldNow(database, verdict, request, series, current.Revision, identity, now) ? verdict : verdict with { Alarm = CommitAlarm.None }, current.Revision);
+                if (verdict.Alarm == CommitAlarm.WentBack)
+                {
+                    LostCommits.Report(
+                        database, EventPoint.FleetHost, "the commit log went back in time: " + verdict.Reason,
+                        (long)request.BaseRevision - current.Revision, identity.Generation, now);
+                }
+
+                return Reply(verdict, current.Revision);
         }
     }
 
@@ -99,25 +103,6 @@ internal static class CommitTransaction
         CounterTable.Add(database, Counter.Commits, 1);
         CounterTable.Add(database, Counter.Backfilled, (long)(next.Backfilled - current.Backfilled));
         return Reply(CommitVerdict.Committed, next.Revision);
-    }
-
-    // An owner whose answer was lost asks again; the revisions that it misses are gone only once.
-    private static bool IsToldNow(
-        Database database, CommitVerdict verdict, CommitRequest request, long series, long revision, LogIdentity identity, DateTimeOffset now)
-    {
-        if (verdict.Alarm != CommitAlarm.WentBack)
-        {
-            return true;
-        }
-
-        if (!RevisionTable.NoteGone(database, series, request.Key, (long)request.BaseRevision, now))
-        {
-            return false;
-        }
-
-        LostCommits.Report(
-            database, FleetHost, "the commit log went back in time: " + verdict.Reason, (long)request.BaseRevision - revision, identity.Generation, now);
-        return true;
     }
 
     private static CommitAnswer Reply(CommitVerdict verdict, long revision) =>

@@ -92,6 +92,11 @@ internal static class InstanceTable
             reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
             reply.Text = $"the spool of {request.Node} went back in time: its next sequence is {request.NextSeq}, but {instance.HighestSeq} was used";
         }
+        else if (!request.Renew && request.ReadsFromStart && instance.HighestSeq == 0 && HasRecordsOfAnother(database, instance))
+        {
+            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
+            reply.Text = $"the spool of {request.Node} is new, but records of an earlier one were taken: what its logs hold would count twice";
+        }
         else
         {
             database.Execute(
@@ -117,6 +122,9 @@ internal static class InstanceTable
 
         Raise(database, instance, request.Floor, request.HighestAcked);
     }
+
+    private static bool HasRecordsOfAnother(Database database, InstanceRow instance) =>
+        database.Number("SELECT 1 FROM instances WHERE node = $1 AND id <> $2 AND highest_seq > 0 LIMIT 1", instance.Node, instance.Id) is not null;
 
     private static bool IsHeldByAnother(Database database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)
     {

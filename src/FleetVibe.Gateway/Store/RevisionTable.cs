@@ -11,11 +11,6 @@ internal static class RevisionTable
         series, (long)key.Level, key.Start, window.Revision, now.ToUnixTimeMilliseconds(), JsonSerializer.Serialize(addedHosts),
         (long)addedRecords, (long)window.Totals.Requests, (long)window.ExpectedHosts.Count);
 
-    /// <summary>Notes, under the negative of its number, a revision that an owner committed and the log has lost. False where it is noted.</summary>
-    internal static bool NoteGone(Database database, long series, WindowKey key, long revision, DateTimeOffset now) => database.Execute(
-        "INSERT INTO revisions VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, 0) ON CONFLICT DO NOTHING",
-        series, (long)key.Level, key.Start, -revision, now.ToUnixTimeMilliseconds()) > 0;
-
     /// <summary>Oldest first.</summary>
     internal static List<WindowRevision> Of(Database database, WindowKey key)
     {
@@ -26,7 +21,7 @@ internal static class RevisionTable
         }
 
         using var rows = database.Query(
-            "SELECT revision, at_ms, added_hosts, added_records, requests, expected FROM revisions WHERE start = $1 AND series = $2 AND level = $3 AND revision > 0 ORDER BY revision",
+            "SELECT revision, at_ms, added_hosts, added_records, requests, expected FROM revisions WHERE start = $1 AND series = $2 AND level = $3 ORDER BY revision",
             key.Start, series, (long)key.Level);
         while (rows.Read())
         {

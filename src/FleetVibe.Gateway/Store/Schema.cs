@@ -45,7 +45,7 @@ internal static class Schema
     private const string RevisionTable = """
 
 
-        -- What each commit added to a window; kept as long as the window. added_hosts is a JSON array. A negative revision is one that is gone.
+        -- What each commit added to a window; kept as long as the window. added_hosts is a JSON array.
         CREATE TABLE revisions (
           series INTEGER NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL, revision INTEGER NOT NULL,
           at_ms INTEGER NOT NULL, added_hosts TEXT NOT NULL, added_records INTEGER NOT NULL, requests INTEGER NOT NULL, expected INTEGER NOT NULL,

@@ -1,5 +1,6 @@
-using System.Text.Json;
 using System.Data.Common;
+using System.Text.Json;
+using FleetVibe.Metrics.Windows;
 
 namespace FleetVibe.Gateway.Store;
 
@@ -102,6 +103,14 @@ internal static class WindowTable
         {
             database.Execute("UPDATE meta SET horizon = $1", next);
         }
+    }
+
+    /// <summary>Has the horizon stand behind the present window: what began by now is neither changed nor rolled up again.</summary>
+    internal static void Seal(Database database, DateTimeOffset now)
+    {
+        var horizon = Math.Max(HorizonOf(database), WindowClock.StartOf(now) + WindowClock.BaseSeconds);
+        database.Execute("UPDATE meta SET horizon = $1", horizon);
+        database.Execute("DELETE FROM roll_up_marks WHERE start < $1", horizon);
     }
 
     /// <summary>Removes base windows below the horizon, and larger ones below their own age.</summary>

@@ -205,6 +205,24 @@ public sealed class SpoolWorkerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_new_spool_is_the_same_without_its_write_ahead_log()
+    {
+        byte[] instance;
+        using (var spool = await OpenAsync())
+        {
+            instance = (await spool.RunAsync(store => store.Status)).Instance;
+            foreach (var file in Directory.GetFiles(_folder.Path, "spool.db*"))
+            {
+                File.Copy(file, file.Replace("spool.db", "copy.db", StringComparison.Ordinal));
+            }
+        }
+
+        File.Move(Path.Combine(_folder.Path, "copy.db"), Path.Combine(_folder.Path, SpoolFile.FileName), overwrite: true);
+        using var again = await OpenAsync();
+        Assert.Equal(instance, (await again.RunAsync(store => store.Status)).Instance);
+    }
+
+    [Fact]
     public async Task What_was_set_aside_once_says_nothing_of_a_spool_that_was_begun_since()
     {
         using (var spool = await OpenAsync())

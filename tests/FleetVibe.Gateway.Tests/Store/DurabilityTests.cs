@@ -180,6 +180,7 @@ public sealed class DurabilityTests : IDisposable
         Assert.NotEqual(old.LogId, replaced.LogId);
         Assert.Equal(old.Generation + 1, replaced.Generation);
         Assert.Equal(bytes, File.ReadAllBytes(Assert.Single(Directory.GetFiles(_test.Folder, "commit-log-damaged-*.db"))));
+        Assert.Contains((await _test.BeginAsync())!.Lines, line => line.Line.StartsWith("vibe_event,host=fleet,kind=commits_lost", StringComparison.Ordinal));
         Assert.Equal(CommitReply.Types.Outcome.Late, (await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3))).Outcome);
         var after = _test.Request(0, TestLog.Totals(3), TestLog.Part(2, 3));
         after.Key = TestLog.Window(TestLog.Start + 20);

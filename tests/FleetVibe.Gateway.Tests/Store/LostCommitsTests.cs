@@ -1,5 +1,6 @@
 using FleetVibe.Gateway.Tests.Delivery;
 using FleetVibe.Gateway.Tests.Postgres;
+using FleetVibe.Metrics.Windows;
 using FleetVibe.Tests.Postgres;
 using Outcome = FleetVibe.Protocol.V1.CommitReply.Types.Outcome;
 
@@ -35,8 +36,9 @@ public sealed class LostCommitsTests : IDisposable
         // A sender from before, who still holds what was acknowledged, gets nothing counted.
         var again = _test.Request(0, TestLog.Totals(1), TestLog.Part(12, 1));
         again.Key = TestLog.Window(TestLog.Start - 30);
-        Assert.Equal(Outcome.Lost, (await _test.CommitAsync(again)).Outcome);
-        Assert.Equal(1UL, (await _test.Log.StatusAsync()).Committed);
+        Assert.Equal(Outcome.Late, (await _test.CommitAsync(again)).Outcome);
+        var status = await _test.Log.StatusAsync();
+        Assert.Equal((1UL, 0UL), (status.Committed, status.Late));
         await _test.CheckLedgerAsync();
     }
 
@@ -89,6 +91,37 @@ public sealed class LostCommitsTests : IDisposable
         Assert.Equal(Outcome.Lost, reply.Outcome);
         await CheckReportedAsync(lost: 2, "host=fleet");
         Assert.Equal(1UL, (await _test.Log.LoadWindowAsync(TestLog.Window())).Revision);
+    }
+
+    [Fact]
+    public async Task What_was_sent_of_windows_before_the_loss_stays_and_what_comes_for_them_is_late()
+    {
+        await CommitAsync(1, seq: 10);
+        CopyFiles(_test.Folder, _copy);
+        await _test.CommitAsync(1, TestLog.Totals(5), TestLog.Part(11, 4));
+        PutBack();
+        Assert.Equal(1UL, (await ReconnectAsync(nextSeq: 12, floor: 12, acked: 11)).CommitsLost);
+
+        // The window stands at 1 request here and at 5 in Telegraf.
+        var late = await _test.CommitAsync(1, TestLog.Totals(2), TestLog.Part(12, 1));
+        Assert.Equal(Outcome.Late, late.Outcome);
+        Assert.Equal(1UL, (await _test.Log.StatusAsync()).Late);
+        Assert.Equal(0, (await _test.Log.RollUpAsync()).Made);
+
+        var next = _test.Request(0, TestLog.Totals(1), TestLog.Part(13, 1));
+        next.Key = TestLog.Window(WindowClock.StartOf(_test.Clock.GetUtcNow()) + WindowClock.BaseSeconds);
+        Assert.Equal(Outcome.Committed, (await _test.CommitAsync(next)).Outcome);
+        await _test.CheckLedgerAsync();
+    }
+
+    [Fact]
+    public void A_new_log_is_known_again_without_its_write_ahead_log()
+    {
+        var id = _test.Log.Identity.LogId;
+        CopyFiles(_test.Folder, _copy);
+        File.Delete(Path.Combine(_copy, CommitLogFile.FileName + "-wal"));
+        PutBack();
+        Assert.Equal(id, _test.Log.Identity.LogId);
     }
 
     [Fact]
@@ -169,16 +202,11 @@ public sealed class LostRevisionsTests(PostgresServer server)
 
         Assert.Equal(Outcome.Lost, (await test.CommitAsync(request)).Outcome);
         test.Reopen();
-        Assert.Equal(Outcome.Lost, (await test.CommitAsync(request)).Outcome);
+        Assert.Equal(Outcome.Late, (await test.CommitAsync(request)).Outcome);
 
         Assert.Equal(2UL, (await test.Log.StatusAsync()).CommitsLost);
         Assert.Single(logger.Lines, l => l.StartsWith("Critical", StringComparison.Ordinal));
         Assert.Single((await test.Log.LoadWindowAsync(TestLog.Window(), withHistory: true)).History);
-
-        // The same revision of another window is another loss.
-        request.Key = TestLog.Window(TestLog.Start + 10);
-        await test.CommitAsync(request);
-        Assert.Equal(5UL, (await test.Log.StatusAsync()).CommitsLost);
     }
 }
 
