@@ -31,6 +31,21 @@ internal sealed partial class AgentNode
     /// <summary>The file is damaged: it is set aside for a new one.</summary>
     internal void ReplaceSpool()
     {
+        _replaced = true;
+        _handshakeIsOverdue = false;
+        BeginAgain(replacesLost: true);
+    }
+
+    /// <summary>Nothing is left of it, not even that there was one: only the handshake can tell.</summary>
+    internal void LoseFolder()
+    {
+        _handshakeIsOverdue = _world.Store.Read(db => db.Number("SELECT 1 FROM instances WHERE node = $1 LIMIT 1", Name)) is not null;
+        _began = 0;
+        BeginAgain(replacesLost: false);
+    }
+
+    private void BeginAgain(bool replacesLost)
+    {
         CutStream();
         _store.Dispose();
         foreach (var companion in Companions)
@@ -38,11 +53,9 @@ internal sealed partial class AgentNode
             File.Delete(_file.Path + companion);
         }
 
-        _replaced = true;
         _held = [];
         _copy = null;
-        _handshakeIsOverdue = false;
-        _store = SpoolStore.Open(_file.Open(), true, _world.Now);
+        _store = SpoolStore.Open(_file.Open(), replacesLost, _world.Now);
         Boot();
     }
 

@@ -150,7 +150,10 @@ internal sealed partial class AgentNode : IDisposable
 
         var hello = _store.Status;
         var instance = ByteString.CopyFrom(hello.Instance);
-        var reply = _world.Store.Admit(new AdmitInstanceRequest { Node = Name, Instance = instance, NextSeq = hello.HighestOffered + 1 });
+        var reply = _world.Store.Admit(new AdmitInstanceRequest
+        {
+            Node = Name, Instance = instance, NextSeq = hello.HighestOffered + 1, ReadsFromStart = hello is { HighestOffered: 0, ReplacesLost: false },
+        });
         if (answerIsLost)
         {
             return;

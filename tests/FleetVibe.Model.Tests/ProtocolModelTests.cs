@@ -35,7 +35,7 @@ public class ProtocolModelTests(ITestOutputHelper output)
         string[] mustHappen =
         [
             "windows of several revisions", "lost swaps", "late commits", "refused late", "records coalesced", "windows above 10 s", "requests late", "requests future", "requests undecodable", "requests in a gap", "roll-ups made",
-            "agents killed", "aggregators killed", "deliverers killed", "spools lost", "spools rolled back", "rolled back spools found",
+            "agents killed", "aggregators killed", "deliverers killed", "spools lost", "folders lost", "spools rolled back", "rolled back spools found",
             "replays", "horizon moves", "unknown outcomes", "204s lost",
         ];
         Assert.DoesNotContain(mustHappen, what => counts.GetValueOrDefault(what) == 0);

@@ -30,6 +30,7 @@ internal enum Act
     StopAgent,
     CutStream,
     LoseSpool,
+    LoseFolder,
     CopySpool,
     RollBackSpool,
     CrashMember,
@@ -57,7 +58,7 @@ internal static class Schedule
 
     private static readonly (Act Act, int Weight)[] Rare =
     [
-        (Act.Maintain, 8), (Act.WaitLong, 6), (Act.WaitHour, 2), (Act.KillAgent, 8), (Act.StopAgent, 2), (Act.CutStream, 6), (Act.LoseSpool, 1), (Act.CopySpool, 3),
+        (Act.Maintain, 8), (Act.WaitLong, 6), (Act.WaitHour, 2), (Act.KillAgent, 8), (Act.StopAgent, 2), (Act.CutStream, 6), (Act.LoseSpool, 1), (Act.LoseFolder, 1), (Act.CopySpool, 3),
         (Act.RollBackSpool, 4), (Act.CrashMember, 4), (Act.PauseMember, 6), (Act.ForgetEntity, 5), (Act.MoveSeries, 12), (Act.KillSender, 5), (Act.Replay, 5),
     ];
 

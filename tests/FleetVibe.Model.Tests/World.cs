@@ -206,6 +206,10 @@ internal sealed class World : IDisposable
                 node.ReplaceSpool();
                 Count("spools lost");
                 break;
+            case Act.LoseFolder:
+                node.LoseFolder();
+                Count("folders lost");
+                break;
             case Act.CopySpool:
                 node.CopySpool();
                 break;

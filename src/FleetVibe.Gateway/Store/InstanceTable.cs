@@ -73,38 +73,36 @@ internal static class InstanceTable
     internal static AdmitInstanceReply Admit(Database database, AdmitInstanceRequest request, LogIdentity log, DateTimeOffset now)
     {
         var known = Find(database, request.Node, request.Instance.Span);
-        var instance = known ?? FindOrAdd(database, request.Node, request.Instance.Span);
-        var reply = new AdmitInstanceReply
-        {
-            LogId = log.LogId,
-            InstanceOrdinal = (ulong)instance.Ordinal,
-            HighestSeq = (ulong)instance.HighestSeq,
-            Outcome = AdmitInstanceReply.Types.Outcome.Admitted,
-        };
-        if (IsHeldByAnother(database, instance, now, out var heard))
+        var reply = new AdmitInstanceReply { LogId = log.LogId, HighestSeq = (ulong)(known?.HighestSeq ?? 0) };
+        if (IsHeldByAnother(database, request.Node, known, now, out var heard))
         {
             reply.Outcome = AdmitInstanceReply.Types.Outcome.HeldByAnother;
             reply.Text = FormattableString.Invariant(
                 $"another agent holds the name {request.Node} and was heard {heard.TotalSeconds:0} s ago: give this one another node name, or stop the other and wait {Lease.TotalSeconds:0} s");
-        }
-        else if (!request.Renew && request.NextSeq <= (ulong)instance.HighestSeq)
-        {
-            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
-            reply.Text = $"the spool of {request.Node} went back in time: its next sequence is {request.NextSeq}, but {instance.HighestSeq} was used";
-        }
-        else if (!request.Renew && request.ReadsFromStart && instance.HighestSeq == 0 && HasRecordsOfAnother(database, instance))
-        {
-            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
-            reply.Text = $"the spool of {request.Node} is new, but records of an earlier one were taken: what its logs hold would count twice";
-        }
-        else
-        {
-            database.Execute(
-                "INSERT INTO leases VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, renewed_at_ms = excluded.renewed_at_ms",
-                request.Node, instance.Id, now.ToUnixTimeMilliseconds());
-            TakeAcknowledged(database, request, reply, known, instance, log, now);
+            return reply;
         }
 
+        if (!request.Renew && request.NextSeq <= reply.HighestSeq)
+        {
+            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
+            reply.Text = $"the spool of {request.Node} went back in time: its next sequence is {request.NextSeq}, but {reply.HighestSeq} was used";
+            return reply;
+        }
+
+        if (!request.Renew && request.ReadsFromStart && reply.HighestSeq == 0 && WasHeldByAnother(database, request.Node, known))
+        {
+            reply.Outcome = AdmitInstanceReply.Types.Outcome.RolledBack;
+            reply.Text = $"the spool of {request.Node} is new, but there was one before: what that one sent would count twice, if its logs were read from their beginning";
+            return reply;
+        }
+
+        var instance = known ?? FindOrAdd(database, request.Node, request.Instance.Span);
+        reply.Outcome = AdmitInstanceReply.Types.Outcome.Admitted;
+        reply.InstanceOrdinal = (ulong)instance.Ordinal;
+        database.Execute(
+            "INSERT INTO leases VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, renewed_at_ms = excluded.renewed_at_ms",
+            request.Node, instance.Id, now.ToUnixTimeMilliseconds());
+        TakeAcknowledged(database, request, reply, known, instance, log, now);
         return reply;
     }
 
@@ -123,14 +121,14 @@ internal static class InstanceTable
         Raise(database, instance, request.Floor, request.HighestAcked);
     }
 
-    private static bool HasRecordsOfAnother(Database database, InstanceRow instance) =>
-        database.Number("SELECT 1 FROM instances WHERE node = $1 AND id <> $2 AND highest_seq > 0 LIMIT 1", instance.Node, instance.Id) is not null;
+    private static bool WasHeldByAnother(Database database, string node, InstanceRow? known) =>
+        database.Number("SELECT 1 FROM instances WHERE node = $1 AND id <> $2 LIMIT 1", node, known?.Id ?? 0) is not null;
 
-    private static bool IsHeldByAnother(Database database, InstanceRow instance, DateTimeOffset now, out TimeSpan heard)
+    private static bool IsHeldByAnother(Database database, string node, InstanceRow? known, DateTimeOffset now, out TimeSpan heard)
     {
         heard = default;
-        using var row = database.Query("SELECT instance, renewed_at_ms FROM leases WHERE node = $1", instance.Node);
-        if (!row.Read() || row.GetInt64(0) == instance.Id)
+        using var row = database.Query("SELECT instance, renewed_at_ms FROM leases WHERE node = $1", node);
+        if (!row.Read() || row.GetInt64(0) == known?.Id)
         {
             return false;
         }

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using FleetVibe.Agent.Accumulating;
+using FleetVibe.Agent.Sources;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Agent.Uplink;
 using FleetVibe.Protocol.V1;
@@ -55,7 +56,7 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
         return await _spool.RunAsync(store => store.Commit(batch, _closer));
     }
 
-    private async Task<IActorRef> StartAsync(TestProbe? parent = null, TestProbe? accumulator = null, string token = "secret", double heartbeat = 0.2)
+    private async Task<IActorRef> StartAsync(TestProbe? parent = null, TestProbe? accumulator = null, string token = "secret", double heartbeat = 0.2, StartAt startAt = StartAt.End)
     {
         var probe = accumulator ?? CreateTestProbe();
         probe.SetAutoPilot(new DelegateAutoPilot((sender, message) =>
@@ -67,7 +68,7 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
 
             return AutoPilot.KeepRunning;
         }));
-        var settings = Settings(RequestLog) with { Aggregators = _aggregator.Peer(token), Heartbeat = TimeSpan.FromSeconds(heartbeat) };
+        var settings = Settings(RequestLog with { StartAt = startAt }) with { Aggregators = _aggregator.Peer(token), Heartbeat = TimeSpan.FromSeconds(heartbeat) };
         var status = await _spool.RunAsync(store => store.Status);
         var props = UplinkActor.CreateProps(settings, _spool, status, probe, TimeProvider.System);
         return parent is null ? Sys.ActorOf(props) : parent.ChildActorOf(props);
@@ -86,6 +87,21 @@ public sealed class UplinkActorTests : TestKit, IAsyncLifetime
         var status = await _spool.RunAsync(store => store.Status);
         Assert.Equal(("gpu-1", 1UL, 1UL), (session.Hello!.Node, session.Hello.NextSeq, session.Hello.Floor));
         Assert.Equal(status.Instance, session.Hello.Instance.ToByteArray());
+    }
+
+    [Theory]
+    [InlineData(StartAt.Beginning, false, true)]
+    [InlineData(StartAt.Beginning, true, false)]
+    [InlineData(StartAt.End, false, false)]
+    public async Task Hello_says_whether_a_new_spool_reads_logs_that_an_earlier_one_may_have_read(StartAt startAt, bool replacesLost, bool said)
+    {
+        if (replacesLost)
+        {
+            await _spool.ReplaceAsync("lost");
+        }
+
+        await StartAsync(startAt: startAt);
+        Assert.Equal(said, (await _aggregator.WelcomeAsync()).Hello!.ReadsFromStart);
     }
 
     [Fact]
