@@ -15,7 +15,7 @@ internal sealed class SeriesState
     private readonly SeriesRules _rules;
     private readonly ExpectedHosts _hosts;
     private readonly Dictionary<WindowId, SeriesWindow> _windows = [];
-    private readonly List<(MergeContribution Contribution, object ReplyTo)> _early = [];
+    private readonly WaitingParts _waiting;
     private List<SeriesEffect> _effects = [];
     private bool _isReady;
     private bool _isAsking;
@@ -30,6 +30,7 @@ internal sealed class SeriesState
         _series = series;
         _rules = rules;
         _hosts = new ExpectedHosts(rules, isVariant: series.Variant.Length > 0);
+        _waiting = new WaitingParts(rules.MaxWaiting, rules.MaxWaitingBytes);
         Views = new SeriesViews(series, rules.ShownWindows);
     }
 
@@ -71,12 +72,11 @@ internal sealed class SeriesState
             }
         }
 
-        foreach (var (contribution, replyTo) in _early)
+        foreach (var early in _waiting.TakeAll())
         {
-            Merge(contribution, replyTo, now);
+            Merge(early.Contribution, early.ReplyTo, now);
         }
 
-        _early.Clear();
         Tick(now);
     }
 
@@ -94,11 +94,7 @@ internal sealed class SeriesState
     {
         if (!_isReady)
         {
-            if (_early.Count < _rules.MaxWaiting)
-            {
-                _early.Add((contribution, replyTo));
-            }
-
+            _waiting.Put(contribution, replyTo);
             return;
         }
 
@@ -122,11 +118,7 @@ internal sealed class SeriesState
         }
         else
         {
-            if (window.Waiting.Count < _rules.MaxWaiting)
-            {
-                window.Waiting[RecordKey.FromWire(contribution.Record)] = (contribution, replyTo);
-            }
-
+            _waiting.Put(contribution, replyTo);
             StartLoads(now);
         }
     }
@@ -233,12 +225,10 @@ internal sealed class SeriesState
         }
 
         Views.Touch(window.Id);
-        foreach (var (contribution, replyTo) in window.Waiting.Values)
+        foreach (var part in _waiting.Take(window.Id))
         {
-            Apply(window, contribution, replyTo, now);
+            Apply(window, part.Contribution, part.ReplyTo, now);
         }
-
-        window.Waiting.Clear();
     }
 
     private void Apply(SeriesWindow window, MergeContribution contribution, object replyTo, DateTimeOffset now)

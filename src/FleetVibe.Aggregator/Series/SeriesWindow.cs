@@ -54,9 +54,6 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 
     public DateTimeOffset LastTouched { get; set; }
 
-    /// <summary>Contributions that came before the window was loaded.</summary>
-    public Dictionary<RecordKey, (MergeContribution Contribution, object ReplyTo)> Waiting { get; } = [];
-
     public ulong Revision { get; private set; }
 
     public bool IsFinal { get; private set; }

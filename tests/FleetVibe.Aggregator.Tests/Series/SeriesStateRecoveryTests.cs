@@ -89,6 +89,46 @@ public class SeriesStateRecoveryTests : SeriesStateKit
         Assert.Equal(8, State.TakeEffects().OfType<SeriesEffect.Load>().Count());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_part_that_is_sent_again_while_its_window_is_not_loaded_takes_no_more_room(bool isEarly)
+    {
+        StartWithRoomFor(new SeriesRules { MaxWaiting = 2 }, isEarly);
+        for (var copy = 0; copy < 5; copy++)
+        {
+            Offer("a", requests: 3);
+        }
+
+        Offer("b", requests: 4);
+        Offer("c", requests: 5);
+        Load(isEarly);
+        Assert.Equal(["a", "b"], Settled().Select(settled => settled.Record.Node));
+        Assert.Equal(7u, Window(W).Totals.Requests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_waits_for_windows_that_are_not_loaded_is_bounded_in_bytes(bool isEarly)
+    {
+        var size = Wire.Merge("a", 1, W, Wire.Totals(3)).CalculateSize();
+        StartWithRoomFor(new SeriesRules { MaxWaitingBytes = (2 * size) + 1 }, isEarly);
+        foreach (var host in new[] { "a", "b", "c", "a" })
+        {
+            Offer(host, requests: 3);
+        }
+
+        Load(isEarly);
+        Assert.Equal(["a", "b"], Settled().Select(settled => settled.Record.Node).Order(StringComparer.Ordinal));
+
+        // What was taken out makes room.
+        Offer("c", requests: 3);
+        Run();
+        TickAt(W + 102);
+        Assert.Equal(3, Settled().Count);
+    }
+
     [Fact]
     public void A_part_that_was_refused_before_is_never_merged()
     {
@@ -181,6 +221,32 @@ public class SeriesStateRecoveryTests : SeriesStateKit
         TickAt(W + 600);
 
         Assert.True(Assert.Single(Gateway.Windows).Value.Final);
+    }
+
+    private void StartWithRoomFor(SeriesRules rules, bool isEarly)
+    {
+        Now = At(W + 100);
+        State = new SeriesState(Wire.Series, rules);
+        State.Start();
+        if (!isEarly)
+        {
+            State.OpenWindowsLoaded(new LoadOpenWindowsReply(), Now);
+        }
+
+        State.TakeEffects();
+    }
+
+    private void Offer(string node, int requests) => State.Merge(Wire.Merge(node, 1, W, Wire.Totals(requests)), node, Now);
+
+    private void Load(bool isEarly)
+    {
+        if (isEarly)
+        {
+            State.OpenWindowsLoaded(new LoadOpenWindowsReply(), Now);
+        }
+
+        Run();
+        TickAt(W + 101);
     }
 
     [Fact]
