@@ -74,7 +74,6 @@ internal static class ClusterWiring
     private static void WithRegions(AkkaConfigurationBuilder akka, AggregatorSettings settings, IGateway gateway, TimeProvider time)
     {
         var seriesRules = SeriesRules.From(settings);
-        var nodeRules = NodeRules.From(settings);
         akka.WithShardRegion<SeriesRegion>(
             ClusterNames.SeriesRegion,
             (system, _, _) =>
@@ -89,7 +88,7 @@ internal static class ClusterWiring
             (system, _, _) =>
             {
                 var publish = Publisher(system);
-                return id => Props.Create(() => new NodeEntity(id, nodeRules, gateway, time, publish));
+                return id => Props.Create(() => new NodeEntity(id, settings.Unreachable, gateway, time, publish));
             },
             new NodeExtractor(),
             RegionOptions());

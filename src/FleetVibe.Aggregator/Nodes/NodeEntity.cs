@@ -27,10 +27,10 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
     private NodeReachability _reachability;
     private bool _isChanged;
 
-    public NodeEntity(string node, NodeRules rules, IGateway gateway, TimeProvider time, Action<object> publish)
+    public NodeEntity(string node, TimeSpan unreachable, IGateway gateway, TimeProvider time, Action<object> publish)
     {
         _node = node;
-        _state = new NodeState(node, rules);
+        _state = new NodeState(node, unreachable);
         _gateway = gateway;
         _time = time;
         _publish = publish;

@@ -27,7 +27,9 @@ internal abstract record NodeEffect
 /// Who reports as one node: one session of one spool instance. Knows no actor, no clock and no gateway; what it wants
 /// done it leaves in <see cref="TakeEffects"/>.
 /// </summary>
-internal sealed class NodeState(string node, NodeRules rules)
+/// <param name="node">Its name.</param>
+/// <param name="unreachable">Not heard for longer than this, it counts as gone.</param>
+internal sealed class NodeState(string node, TimeSpan unreachable)
 {
     private const int MostAlarms = 100;
 
@@ -57,7 +59,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
 
         var instance = RecordKey.InstanceFromWire(request.Hello.Instance);
-        if (_holder is not null && _holder.Instance != instance && now - _lastHeard < rules.SessionTakeover)
+        if (_holder is not null && _holder.Instance != instance && now - _lastHeard < NodeLease.Lasts)
         {
             RefuseName(instance, request.Session, session,
                 $"node \"{node}\" is held by another agent, heard {(now - _lastHeard).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
@@ -100,7 +102,7 @@ internal sealed class NodeState(string node, NodeRules rules)
                 _version = opening.Request.Hello.Version;
                 _heartbeat = new Heartbeat { Sources = { opening.Request.Hello.Sources }, Series = { opening.Request.Hello.Series } };
                 Hear(now);
-                _renewAt = now + rules.RenewEvery;
+                _renewAt = now + NodeLease.RenewEvery;
                 Tell(opening.Session, opened);
                 break;
             case AdmitInstanceReply.Types.Outcome.HeldByAnother:
@@ -126,7 +128,7 @@ internal sealed class NodeState(string node, NodeRules rules)
     public void Hear(NodeHeartbeat heartbeat, object session, DateTimeOffset now)
     {
         var instance = RecordKey.InstanceFromWire(heartbeat.Instance);
-        if (_holder is null || (_holder.Session != heartbeat.Session && now - _lastHeard >= rules.SessionTakeover))
+        if (_holder is null || (_holder.Session != heartbeat.Session && now - _lastHeard >= NodeLease.Lasts))
         {
             // Granted by the owner before this one: the gateway still holds its lease, or refuses to renew it.
             Supersede(exceptSession: heartbeat.Session);
@@ -144,7 +146,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         Hear(now);
         if (now >= _renewAt)
         {
-            _renewAt = now + rules.RenewEvery;
+            _renewAt = now + NodeLease.RenewEvery;
             _effects.Add(new NodeEffect.Renew(
                 heartbeat.Session, new AdmitInstanceRequest { Node = node, Instance = heartbeat.Instance, Renew = true }));
         }
@@ -159,7 +161,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
     }
 
-    /// <summary>The stream is gone; the name stays with its instance until the takeover time has passed.</summary>
+    /// <summary>The stream is gone; the name stays with its instance until its lease is over.</summary>
     public void Close(SessionClosed closed)
     {
         if (_holder?.Session == closed.Session)
@@ -182,7 +184,7 @@ internal sealed class NodeState(string node, NodeRules rules)
 
     public NodeReachability ReachabilityAt(DateTimeOffset now) =>
         _lastHeard == default ? NodeReachability.Unknown
-        : now - _lastHeard > rules.Unreachable ? NodeReachability.Unreachable
+        : now - _lastHeard > unreachable ? NodeReachability.Unreachable
         : NodeReachability.Reporting;
 
     /// <summary>When the node was heard last; the default value where never.</summary>

@@ -10,7 +10,7 @@ public class NodeStateTests
 {
     private static readonly ByteString First = RecordKey.InstanceToWire(Guid.Parse("11111111-1111-1111-1111-111111111111"));
     private static readonly ByteString Second = RecordKey.InstanceToWire(Guid.Parse("22222222-2222-2222-2222-222222222222"));
-    private readonly NodeState _state = new("gpu-1", new NodeRules());
+    private readonly NodeState _state = new("gpu-1", TimeSpan.FromSeconds(30));
 
     [Fact]
     public void A_first_session_is_granted_with_the_gateways_numbers()
@@ -116,7 +116,7 @@ public class NodeStateTests
     }
 
     [Fact]
-    public void A_lease_is_renewed_at_most_three_times_in_a_takeover_time()
+    public void A_lease_is_renewed_at_most_three_times_while_it_lasts()
     {
         Admit(Admission(Open("s1", First, 0)), 0);
         var renewals = Enumerable.Range(1, 15).Sum(second => Heartbeat("s1", First, second).OfType<NodeEffect.Renew>().Count());
