@@ -38,7 +38,7 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
                 LookAsync(membersUp, Strangers(members)).PipeTo(Self, failure: _ => new Looked(membersUp, null));
                 break;
             case Looked looked:
-                if (_rule.IsStray(looked.MembersUp, looked.Stranger is not null, _time.GetUtcNow()))
+                if (_rule.IsStray(looked.MembersUp, looked.Stranger is not null, Moment.Of(_time)))
                 {
                     _log.Error(
                         "For {0} s this member has been in a cluster of {1} of {2}, and {3} answers without being in it: it stops, to join the others at its next start",

@@ -124,6 +124,21 @@ public class NodeStateTests
     }
 
     [Fact]
+    public void Lease_and_name_last_no_longer_when_the_clock_is_set_back()
+    {
+        Admit(Admission(Open("s1", First, 0)), 0);
+        _state.Hear(
+            new NodeHeartbeat { Node = "gpu-1", Session = "s1", Instance = First, Heartbeat = new Heartbeat() }, "s1", At(5).SetBack());
+        Assert.IsType<NodeEffect.Renew>(Assert.Single(_state.TakeEffects()));
+
+        var hello = Wire.Hello("gpu-1");
+        hello.Instance = Second;
+        _state.Open(new OpenSession { Hello = hello, Session = "s2" }, "s2", At(20).SetBack(2));
+        Admission(_state.TakeEffects());
+        Assert.Equal(NodeReachability.Unreachable, _state.View(At(36).SetBack(2)).Reachability);
+    }
+
+    [Fact]
     public void A_lease_that_is_lost_ends_the_session()
     {
         Admit(Admission(Open("s1", First, 0)), 0);
@@ -150,7 +165,7 @@ public class NodeStateTests
         Assert.Equal("vllm", Assert.Single(view.Sources).Target);
     }
 
-    private static DateTimeOffset At(double seconds) => DateTimeOffset.UnixEpoch.AddSeconds(1000 + seconds);
+    private static Moment At(double seconds) => Clock.At(DateTimeOffset.UnixEpoch.AddSeconds(1000 + seconds));
 
     private IReadOnlyList<NodeEffect> Open(string session, ByteString instance, double seconds)
     {

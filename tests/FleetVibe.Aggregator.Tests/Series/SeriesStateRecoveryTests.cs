@@ -130,6 +130,43 @@ public class SeriesStateRecoveryTests : SeriesStateKit
     }
 
     [Fact]
+    public void What_failed_is_tried_again_in_time_when_the_clock_is_set_back()
+    {
+        State.Start();
+        State.TakeEffects();
+        State.OpenWindowsFailed(At(W));
+        State.Tick(At(W + 1).SetBack());
+        Assert.IsType<SeriesEffect.LoadOpen>(Assert.Single(State.TakeEffects()));
+
+        State.OpenWindowsLoaded(new LoadOpenWindowsReply(), At(W + 1).SetBack());
+        State.Merge(Wire.Merge("a", 1, W - 50_000, Wire.Totals(3)), "session", At(W + 1).SetBack());
+        var load = Assert.IsType<SeriesEffect.Load>(Assert.Single(State.TakeEffects()));
+        State.WindowLoadFailed(load.Window, load.Ticket, At(W + 1).SetBack());
+        State.Tick(At(W + 2).SetBack(2));
+        load = Assert.IsType<SeriesEffect.Load>(Assert.Single(State.TakeEffects()));
+
+        State.WindowLoaded(load.Window, load.Ticket, Gateway.Load(load.Window.ToWire(Wire.Series)), At(W + 2).SetBack(2));
+        State.Tick(At(W + 3).SetBack(3));
+        var commit = Assert.IsType<SeriesEffect.Commit>(Assert.Single(State.TakeEffects()));
+        State.CommitFailed(commit.Window, commit.Ticket, At(W + 3).SetBack(3));
+        State.Tick(At(W + 5).SetBack(4));
+        Assert.IsType<SeriesEffect.Commit>(Assert.Single(State.TakeEffects()));
+    }
+
+    [Fact]
+    public void Windows_are_due_once_more_after_the_clock_was_set_back()
+    {
+        StartWith("a");
+        TickAt(W + 24);
+        Assert.NotNull(Window(W + 10));
+
+        TickAt(At(W + 34).SetBack());
+        State.Declare(new DeclareHost { Series = Wire.Series, Host = "a" }, Now);
+        TickAt(At(W + 54).SetBack());
+        Assert.Equal(["a"], Window(W - 3600 + 40).ExpectedHosts);
+    }
+
+    [Fact]
     public void A_part_that_was_refused_before_is_never_merged()
     {
         StartWith("a");

@@ -81,6 +81,17 @@ public class SessionActorTests : VirtualTimeKit
     }
 
     [Fact]
+    public async Task A_part_without_an_answer_is_sent_again_when_the_clock_is_set_back()
+    {
+        await Open();
+        Say(new AgentMessage { Record = Wire.NewRecord(1, 999_970, 3) });
+        var first = await _series.ExpectMsgAsync<MergeContribution>();
+        Time.SetBack(TimeSpan.FromHours(1));
+        await Pass(TimeSpan.FromSeconds(2), _session);
+        Assert.Equal(first, await _series.ExpectMsgAsync<MergeContribution>());
+    }
+
+    [Fact]
     public async Task Points_that_the_gateway_did_not_take_are_put_again()
     {
         await Open();
