@@ -27,10 +27,10 @@ internal sealed class Member(World world, int number)
 
     internal IReadOnlyCollection<Entity> Entities => _entities.Values;
 
-    internal Session Open(AgentNode agent, ByteString instance, ulong ordinal)
+    internal Session Open(AgentNode agent, ByteString instance)
     {
         // A node has one session; that of an earlier stream may still be about, here or on another member.
-        var session = new Session(world, this, agent, new OutstandingRecords(agent.Name, instance, ordinal));
+        var session = new Session(world, this, agent, new OutstandingRecords(agent.Name, instance));
         _sessions.Add(session);
         return session;
     }

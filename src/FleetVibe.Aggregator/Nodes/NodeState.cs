@@ -97,7 +97,7 @@ internal sealed class NodeState(string node, TimeSpan unreachable)
                 break;
             case AdmitInstanceReply.Types.Outcome.Admitted:
                 Supersede(exceptSession: id);
-                var opened = new SessionOpened { Session = id, HighestSeq = reply.HighestSeq, InstanceOrdinal = reply.InstanceOrdinal };
+                var opened = new SessionOpened { Session = id, HighestSeq = reply.HighestSeq };
                 _holder = new Holder(id, opening.Instance, opening.Session, ticket, opened);
                 _version = opening.Request.Hello.Version;
                 _heartbeat = new Heartbeat { Sources = { opening.Request.Hello.Sources }, Series = { opening.Request.Hello.Series } };

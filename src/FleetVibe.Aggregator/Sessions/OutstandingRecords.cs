@@ -13,7 +13,7 @@ internal readonly record struct OutgoingPart(ulong Seq, int Part, IMessage Messa
 /// The records of one session that are not acknowledged yet. A part is sent until it is answered; a record is done when
 /// all of its parts are. Knows no actor and no clock.
 /// </summary>
-internal sealed class OutstandingRecords(string node, ByteString instance, ulong instanceOrdinal)
+internal sealed class OutstandingRecords(string node, ByteString instance)
 {
     private static readonly TimeSpan FirstResend = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastResend = TimeSpan.FromSeconds(10);
@@ -42,7 +42,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
         foreach (var part in RecordSplit.Split(record.Content))
         {
             IMessage message = part.Defect is null
-                ? new MergeContribution { Key = part.Key, Record = id, Totals = part.Totals, ContentHash = part.Hash, Floor = record.Floor }
+                ? new MergeContribution { Key = part.Key, Record = id, Totals = part.Totals, ContentHash = part.Hash }
                 : new RefusePartRequest
                 {
                     Key = part.Key,
@@ -54,7 +54,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
 
         if (record.Content?.Points.Count > 0)
         {
-            var put = new PutPointsRequest { Record = id, InstanceOrdinal = instanceOrdinal, Floor = record.Floor, Points = { record.Content.Points } };
+            var put = new PutPointsRequest { Record = id, Floor = record.Floor, Points = { record.Content.Points } };
             outstanding.Parts.Add(new Part(put, null, 0, null, now.Up + FirstResend, FirstResend));
         }
 

@@ -133,7 +133,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
 
     private void Open(SessionOpened opened)
     {
-        _records = new OutstandingRecords(_hello.Node, _hello.Instance, opened.InstanceOrdinal);
+        _records = new OutstandingRecords(_hello.Node, _hello.Instance);
         Become(Opened);
         Send(new AggregatorMessage
         {
@@ -144,7 +144,6 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
                 ReceivedUnixNs = _helloReceivedNs,
                 SentUnixNs = NowNs,
                 HighestSeq = opened.HighestSeq,
-                InstanceOrdinal = opened.InstanceOrdinal,
                 Aggregator = _context.Settings.Name,
             },
         });

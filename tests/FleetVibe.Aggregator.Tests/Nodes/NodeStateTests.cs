@@ -19,7 +19,6 @@ public class NodeStateTests
         Assert.Equal(5u, admit.Request.NextSeq);
         var opened = Assert.IsType<SessionOpened>(Told(Admit(admit, 0.1), "s1"));
         Assert.Equal(4u, opened.HighestSeq);
-        Assert.Equal(2u, opened.InstanceOrdinal);
     }
 
     [Fact]
@@ -177,7 +176,7 @@ public class NodeStateTests
 
     private IReadOnlyList<NodeEffect> Admit(NodeEffect.Admit admit, double seconds)
     {
-        _state.Admitted(admit.Ticket, new AdmitInstanceReply { Outcome = AdmitInstanceReply.Types.Outcome.Admitted, HighestSeq = 4, InstanceOrdinal = 2 }, At(seconds));
+        _state.Admitted(admit.Ticket, new AdmitInstanceReply { Outcome = AdmitInstanceReply.Types.Outcome.Admitted, HighestSeq = 4 }, At(seconds));
         return _state.TakeEffects();
     }
 

@@ -8,7 +8,7 @@ namespace FleetVibe.Aggregator.Tests.Sessions;
 public class OutstandingRecordsTests
 {
     private static readonly SeriesKey Other = new() { Model = "qwen", Task = "default" };
-    private readonly OutstandingRecords _records = new("gpu-1", Wire.InstanceBytes("gpu-1"), 3);
+    private readonly OutstandingRecords _records = new("gpu-1", Wire.InstanceBytes("gpu-1"));
 
     [Fact]
     public void A_record_is_done_when_every_part_is_answered()
@@ -18,7 +18,7 @@ public class OutstandingRecordsTests
         record.Content.Points.Add(new Point { Measurement = "vibe_model" });
         var parts = _records.Add(record, At(0));
         Assert.Equal(3, parts.Count);
-        Assert.Equal(3u, Assert.IsType<PutPointsRequest>(parts[2].Message).InstanceOrdinal);
+        Assert.Equal(record.Floor, Assert.IsType<PutPointsRequest>(parts[2].Message).Floor);
 
         Settle(7, Wire.Series);
         Settle(7, Other);

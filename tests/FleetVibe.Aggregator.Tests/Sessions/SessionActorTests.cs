@@ -45,9 +45,9 @@ public class SessionActorTests : VirtualTimeKit
     {
         Say(new AgentMessage { Hello = Wire.Hello("gpu-1") });
         var open = await _nodes.ExpectMsgAsync<OpenSession>();
-        _nodes.Reply(new SessionOpened { Session = open.Session, HighestSeq = 4, InstanceOrdinal = 2 });
+        _nodes.Reply(new SessionOpened { Session = open.Session, HighestSeq = 4 });
         var welcome = (await Heard()).Welcome;
-        Assert.Equal((2u, 4ul, 2ul, "agg-1"), (welcome.Credits, welcome.HighestSeq, welcome.InstanceOrdinal, welcome.Aggregator));
+        Assert.Equal((2u, 4ul, "agg-1"), (welcome.Credits, welcome.HighestSeq, welcome.Aggregator));
         Assert.Equal(77, welcome.ReceivedUnixNs);
         Assert.Equal(1_000_000_000_000_000, welcome.SentUnixNs);
         Assert.Equal("gpu-1", (await _series.ExpectMsgAsync<DeclareHost>()).Host);
