@@ -25,9 +25,6 @@ public sealed record AggregatorSettings
     /// <summary>A node that was not heard for this long is unreachable.</summary>
     public TimeSpan Unreachable { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A second agent of the same name is refused while the first was heard within this time.</summary>
-    public TimeSpan SessionTakeover { get; init; } = TimeSpan.FromSeconds(15);
-
     /// <summary>A host that was not heard for this long is expected no more.</summary>
     public TimeSpan HostLeavesExpected { get; init; } = TimeSpan.FromHours(1);
 

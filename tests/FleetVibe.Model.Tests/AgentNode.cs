@@ -178,7 +178,7 @@ internal sealed partial class AgentNode : IDisposable
         }
 
         _handshakeIsOverdue = false;
-        Session = member.Open(this, instance, reply.InstanceOrdinal);
+        Session = member.Open(this, instance);
         _state.SetClockOffset(TimeSpan.Zero);
         _queue = new SendQueue(Member.Credits, _store.OfferedSequences());
         _events.Add(EventPoints.Of(Name, EventPoints.SourcesChanged, EventPoints.Info, "connected", _world.Now));

@@ -1,3 +1,4 @@
+using FleetVibe.Aggregator;
 using FleetVibe.Aggregator.Series;
 using FleetVibe.Aggregator.Sessions;
 using FleetVibe.Protocol.V1;
@@ -26,16 +27,16 @@ internal sealed class Member(World world, int number)
 
     internal IReadOnlyCollection<Entity> Entities => _entities.Values;
 
-    internal Session Open(AgentNode agent, ByteString instance, ulong ordinal)
+    internal Session Open(AgentNode agent, ByteString instance)
     {
         // A node has one session; that of an earlier stream may still be about, here or on another member.
-        var session = new Session(world, this, agent, new OutstandingRecords(agent.Name, instance, ordinal));
+        var session = new Session(world, this, agent, new OutstandingRecords(agent.Name, instance));
         _sessions.Add(session);
         return session;
     }
 
     /// <summary>Hands a message to the series' owner, whoever that is in this member's eyes.</summary>
-    internal void ToSeries(SeriesKey series, string what, Action<SeriesState, DateTimeOffset> act)
+    internal void ToSeries(SeriesKey series, string what, Action<SeriesState, Moment> act)
     {
         var owner = world.Members[View.GetValueOrDefault(series.Model)];
         world.Network.Send($"{what} to {series.Model}@{owner.Name}", owner, () => owner.EntityOf(series).Do(act));
@@ -144,11 +145,11 @@ internal sealed class Session(World world, Member home, AgentNode agent, Outstan
             }
 
             world.Note($"{home.Name} takes record {record.Seq} of {agent.Name}");
-            SendAll(records.Add(record, world.Now));
+            SendAll(records.Add(record, world.Moment));
         }
     }
 
-    internal void Resend() => SendAll(records.TakeDue(world.Now));
+    internal void Resend() => SendAll(records.TakeDue(world.Moment));
 
     /// <summary>What is done goes down the stream, and arrives unless the stream ends first.</summary>
     internal void Acknowledge(bool arrives)
@@ -190,7 +191,7 @@ internal sealed class Session(World world, Member home, AgentNode agent, Outstan
     {
         if (IsAlive)
         {
-            records.Hold(held, world.Now);
+            records.Hold(held, world.Moment);
         }
     }
 
@@ -213,7 +214,7 @@ internal sealed class Session(World world, Member home, AgentNode agent, Outstan
                         home,
                         () => world.Store.Refuse(request.Clone()),
                         reply => records.GatewayAnswered(part.Seq, part.Part, reply.Fate),
-                        () => records.GatewayFailed(part.Seq, part.Part, world.Now));
+                        () => records.GatewayFailed(part.Seq, part.Part, world.Moment));
                     break;
                 case PutPointsRequest request:
                     records.Asked(part.Seq, part.Part);
@@ -222,7 +223,7 @@ internal sealed class Session(World world, Member home, AgentNode agent, Outstan
                         home,
                         () => world.Store.PutPoints(request.Clone()),
                         _ => records.GatewayAnswered(part.Seq, part.Part, Fate.Committed),
-                        () => records.GatewayFailed(part.Seq, part.Part, world.Now));
+                        () => records.GatewayFailed(part.Seq, part.Part, world.Moment));
                     break;
                 default:
                     throw new InvalidOperationException($"no arm for {part.Message.Descriptor.Name}");
@@ -241,14 +242,14 @@ internal sealed class Entity(World world, Member home, SeriesKey series)
     /// <summary>Forgotten by its member: what still answers to it is answered in vain.</summary>
     internal bool IsGone { get; set; }
 
-    internal void Do(Action<SeriesState, DateTimeOffset> act)
+    internal void Do(Action<SeriesState, Moment> act)
     {
         if (IsGone)
         {
             return;
         }
 
-        act(_state, world.Now);
+        act(_state, world.Moment);
         foreach (var effect in _state.TakeEffects())
         {
             Run(effect);

@@ -1,3 +1,4 @@
+using FleetVibe.Aggregator;
 using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.V1;
 using Microsoft.Extensions.Time.Testing;
@@ -39,6 +40,8 @@ internal sealed class World : IDisposable
     internal FakeTimeProvider Clock { get; } = new(DateTimeOffset.FromUnixTimeSeconds(Began));
 
     internal DateTimeOffset Now => Clock.GetUtcNow();
+
+    internal Moment Moment => Moment.Of(Clock);
 
     internal Mutant Mutant { get; }
 

@@ -8,6 +8,9 @@ internal sealed class FleetState(TimeSpan unreachable)
     private const int KeptWindows = 60;
     private static readonly TimeSpan NodeLeavesAfter = TimeSpan.FromHours(24);
 
+    // Longer than a host is expected for, and than the hour by which a member's clock may be off.
+    private static readonly TimeSpan SeriesLeavesAfter = TimeSpan.FromHours(2);
+
     private readonly SortedDictionary<string, NodeView> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<SeriesKey, SortedList<long, WindowView>> _series = [];
 
@@ -40,8 +43,25 @@ internal sealed class FleetState(TimeSpan unreachable)
         Version++;
     }
 
+    /// <summary>Forgets nodes that were not heard for a day, and series without a window of the last two hours.</summary>
+    public void ForgetGone(DateTimeOffset now)
+    {
+        var gone = (now - NodeLeavesAfter).ToUnixTimeMilliseconds();
+        foreach (var node in _nodes.Values.Where(node => node.LastHeardUnixMs < gone).ToList())
+        {
+            _nodes.Remove(node.Node);
+        }
+
+        var over = (now - SeriesLeavesAfter).ToUnixTimeSeconds();
+        foreach (var series in _series.Where(entry => entry.Value.Count == 0 || entry.Value.Keys[^1] < over).ToList())
+        {
+            _series.Remove(series.Key);
+        }
+    }
+
     public FleetSnapshot Snapshot(int windows, DateTimeOffset now)
     {
+        ForgetGone(now);
         var snapshot = new FleetSnapshot { AtUnixMs = now.ToUnixTimeMilliseconds() };
         foreach (var (series, known) in _series.OrderBy(entry => entry.Key.Model, StringComparer.Ordinal)
             .ThenBy(entry => entry.Key.Task, StringComparer.Ordinal).ThenBy(entry => entry.Key.Variant, StringComparer.Ordinal))
@@ -49,8 +69,7 @@ internal sealed class FleetState(TimeSpan unreachable)
             snapshot.Series.Add(new SeriesView { Series = series, Windows = { known.Values.Reverse().Take(windows) } });
         }
 
-        var gone = now - NodeLeavesAfter;
-        foreach (var node in _nodes.Values.Where(node => node.LastHeardUnixMs >= gone.ToUnixTimeMilliseconds()))
+        foreach (var node in _nodes.Values)
         {
             // Its entity may have died with its member, and then nobody says that the node is silent.
             var silent = now.ToUnixTimeMilliseconds() - node.LastHeardUnixMs > unreachable.TotalMilliseconds;

@@ -68,6 +68,7 @@ internal sealed class FleetViewActor : UntypedActor, IWithTimers
                 _status = read.Status;
                 _statusError = read.Error;
                 _polls++;
+                _state.ForgetGone(_time.GetUtcNow());
                 Timers.StartSingleTimer(PollDue.Instance, PollDue.Instance, PollEvery);
                 break;
             case SubscribeAck:

@@ -10,6 +10,7 @@ using FleetVibe.Aggregator.Gateways;
 using FleetVibe.Aggregator.Nodes;
 using FleetVibe.Aggregator.Series;
 using FleetVibe.Protocol.Cluster;
+using FleetVibe.Protocol.V1;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ClusterExtension = Akka.Cluster.Cluster;
@@ -61,8 +62,9 @@ internal static class ClusterWiring
             }
             else
             {
+                Func<IEnumerable<MemberView>> members = new ClusterView(system).Views;
                 system.ActorOf(
-                    Props.Create(() => new StrayActor(cluster.Seeds, new ClusterView(system), services.GetRequiredService<TimeProvider>())), "stray-watch");
+                    Props.Create(() => new StrayActor(cluster.Seeds, members, services.GetRequiredService<TimeProvider>())), "stray-watch");
             }
 
             services.GetRequiredService<AggregatorHandle>().Started(new ClusterView(system).Address);
@@ -72,7 +74,6 @@ internal static class ClusterWiring
     private static void WithRegions(AkkaConfigurationBuilder akka, AggregatorSettings settings, IGateway gateway, TimeProvider time)
     {
         var seriesRules = SeriesRules.From(settings);
-        var nodeRules = NodeRules.From(settings);
         akka.WithShardRegion<SeriesRegion>(
             ClusterNames.SeriesRegion,
             (system, _, _) =>
@@ -87,7 +88,7 @@ internal static class ClusterWiring
             (system, _, _) =>
             {
                 var publish = Publisher(system);
-                return id => Props.Create(() => new NodeEntity(id, nodeRules, gateway, time, publish));
+                return id => Props.Create(() => new NodeEntity(id, settings.Unreachable, gateway, time, publish));
             },
             new NodeExtractor(),
             RegionOptions());

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Event;
+using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Aggregator.Membership;
 
@@ -11,13 +13,16 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(2);
 
     private readonly IReadOnlyList<string> _seeds;
-    private readonly ClusterView _cluster;
+    private readonly Func<IEnumerable<MemberView>> _members;
     private readonly TimeProvider _time;
     private readonly StrayRule _rule;
     private readonly ILoggingAdapter _log = Context.GetLogger();
 
-    public StrayActor(IReadOnlyList<string> seeds, ClusterView cluster, TimeProvider time) =>
-        (_seeds, _cluster, _time, _rule) = (seeds, cluster, time, new StrayRule(seeds.Count));
+    /// <param name="seeds">host:port of each.</param>
+    /// <param name="members">Of the cluster that this member is in, as it sees them.</param>
+    /// <param name="time">The one clock.</param>
+    public StrayActor(IReadOnlyList<string> seeds, Func<IEnumerable<MemberView>> members, TimeProvider time) =>
+        (_seeds, _members, _time, _rule) = (seeds, members, time, new StrayRule(seeds.Count));
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -28,10 +33,12 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
         switch (message)
         {
             case LookDue:
-                LookAsync(_cluster.MembersUp, Strangers()).PipeTo(Self);
+                var members = _members().ToList();
+                var membersUp = members.Count(member => member.Status == nameof(MemberStatus.Up));
+                LookAsync(membersUp, Strangers(members)).PipeTo(Self, failure: _ => new Looked(membersUp, null));
                 break;
             case Looked looked:
-                if (_rule.IsStray(looked.MembersUp, looked.Stranger is not null, _time.GetUtcNow()))
+                if (_rule.IsStray(looked.MembersUp, looked.Stranger is not null, Moment.Of(_time)))
                 {
                     _log.Error(
                         "For {0} s this member has been in a cluster of {1} of {2}, and {3} answers without being in it: it stops, to join the others at its next start",
@@ -49,11 +56,8 @@ internal sealed class StrayActor : UntypedActor, IWithTimers
     }
 
     // Who is in no cluster yet goes on asking the seeds by itself.
-    private string[] Strangers()
-    {
-        var members = _cluster.Views().Select(member => member.Address).ToList();
-        return members.Count == 0 ? [] : [.. _seeds.Except(members)];
-    }
+    private string[] Strangers(List<MemberView> members) =>
+        members.Count == 0 ? [] : [.. _seeds.Except(members.Select(member => member.Address))];
 
     private async Task<Looked> LookAsync(int membersUp, string[] strangers)
     {

@@ -11,12 +11,12 @@ internal sealed class StrayRule(int seeds)
     /// <summary>Longer than a seed takes from its open port to its place in the cluster.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private DateTimeOffset? _since;
+    private TimeSpan? _since;
 
     /// <param name="membersUp">Of this cluster; 0 where it was founded and nobody is up yet.</param>
     /// <param name="strangerAnswers">Whether a seed outside of it can be reached.</param>
     /// <returns>Whether it has been so for longer than <see cref="Patience"/>.</returns>
-    public bool IsStray(int membersUp, bool strangerAnswers, DateTimeOffset now)
+    public bool IsStray(int membersUp, bool strangerAnswers, Moment now)
     {
         if (!strangerAnswers || membersUp >= (seeds / 2) + 1)
         {
@@ -24,7 +24,7 @@ internal sealed class StrayRule(int seeds)
             return false;
         }
 
-        _since ??= now;
-        return now - _since > Patience;
+        _since ??= now.Up;
+        return now.Up - _since > Patience;
     }
 }

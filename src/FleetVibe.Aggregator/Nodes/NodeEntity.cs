@@ -20,21 +20,21 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly Action<object> _publish;
     private readonly string _node;
-    private readonly DateTimeOffset _startedAt;
+    private readonly TimeSpan _startedAt;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private DateTimeOffset _publishAt;
-    private DateTimeOffset _republishAt;
+    private TimeSpan _publishAt;
+    private TimeSpan _republishAt;
     private NodeReachability _reachability;
     private bool _isChanged;
 
-    public NodeEntity(string node, NodeRules rules, IGateway gateway, TimeProvider time, Action<object> publish)
+    public NodeEntity(string node, TimeSpan unreachable, IGateway gateway, TimeProvider time, Action<object> publish)
     {
         _node = node;
-        _state = new NodeState(node, rules);
+        _state = new NodeState(node, unreachable);
         _gateway = gateway;
         _time = time;
         _publish = publish;
-        _startedAt = time.GetUtcNow();
+        _startedAt = Moment.Of(time).Up;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -45,7 +45,7 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
 
     protected override void OnReceive(object message)
     {
-        var now = _time.GetUtcNow();
+        var now = Moment.Of(_time);
         switch (message)
         {
             case OpenSession open:
@@ -112,10 +112,10 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
         }
     }
 
-    private void Publish(DateTimeOffset now)
+    private void Publish(Moment now)
     {
         var reachability = _state.ReachabilityAt(now);
-        if (reachability == NodeReachability.Unknown || now < _publishAt)
+        if (reachability == NodeReachability.Unknown || now.Up < _publishAt)
         {
             return;
         }
@@ -131,19 +131,18 @@ internal sealed class NodeEntity : UntypedActor, IWithTimers
             _isChanged = true;
         }
 
-        if (_isChanged || now >= _republishAt)
+        if (_isChanged || now.Up >= _republishAt)
         {
             _isChanged = false;
-            _publishAt = now + TickEvery;
-            _republishAt = now + RepublishEvery;
+            _publishAt = now.Up + TickEvery;
+            _republishAt = now.Up + RepublishEvery;
             _publish(new NodeChanged { Node = _state.View(now) });
         }
     }
 
-    private void PassivateIfGone(DateTimeOffset now)
+    private void PassivateIfGone(Moment now)
     {
-        var last = _state.LastHeard == default ? _startedAt : _state.LastHeard;
-        if (now - last > PassivateAfter)
+        if (now.Up - (_state.LastHeard?.Up ?? _startedAt) > PassivateAfter)
         {
             Context.Parent.Tell(new Passivate(StopEntity.Instance));
         }

@@ -27,7 +27,9 @@ internal abstract record NodeEffect
 /// Who reports as one node: one session of one spool instance. Knows no actor, no clock and no gateway; what it wants
 /// done it leaves in <see cref="TakeEffects"/>.
 /// </summary>
-internal sealed class NodeState(string node, NodeRules rules)
+/// <param name="node">Its name.</param>
+/// <param name="unreachable">Not heard for longer than this, it counts as gone.</param>
+internal sealed class NodeState(string node, TimeSpan unreachable)
 {
     private const int MostAlarms = 100;
 
@@ -35,8 +37,8 @@ internal sealed class NodeState(string node, NodeRules rules)
     private readonly HashSet<Guid> _alarmed = [];
     private List<NodeEffect> _effects = [];
     private Holder? _holder;
-    private DateTimeOffset _lastHeard;
-    private DateTimeOffset _renewAt;
+    private Moment? _lastHeard;
+    private TimeSpan _renewAt;
     private long _lastTicket;
     private Heartbeat _heartbeat = new();
     private string _version = "";
@@ -48,7 +50,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         return taken;
     }
 
-    public void Open(OpenSession request, object session, DateTimeOffset now)
+    public void Open(OpenSession request, object session, Moment now)
     {
         if (_holder is { Opened: { } opened } && _holder.Session == request.Session)
         {
@@ -57,10 +59,10 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
 
         var instance = RecordKey.InstanceFromWire(request.Hello.Instance);
-        if (_holder is not null && _holder.Instance != instance && now - _lastHeard < rules.SessionTakeover)
+        if (_holder is not null && _holder.Instance != instance && Silence(now) < NodeLease.Lasts)
         {
             RefuseName(instance, request.Session, session,
-                $"node \"{node}\" is held by another agent, heard {(now - _lastHeard).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
+                $"node \"{node}\" is held by another agent, heard {Silence(now).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
             return;
         }
 
@@ -79,7 +81,7 @@ internal sealed class NodeState(string node, NodeRules rules)
             }));
     }
 
-    public void Admitted(long ticket, AdmitInstanceReply reply, DateTimeOffset now)
+    public void Admitted(long ticket, AdmitInstanceReply reply, Moment now)
     {
         if (!_openings.Remove(ticket, out var opening))
         {
@@ -95,12 +97,12 @@ internal sealed class NodeState(string node, NodeRules rules)
                 break;
             case AdmitInstanceReply.Types.Outcome.Admitted:
                 Supersede(exceptSession: id);
-                var opened = new SessionOpened { Session = id, HighestSeq = reply.HighestSeq, InstanceOrdinal = reply.InstanceOrdinal };
+                var opened = new SessionOpened { Session = id, HighestSeq = reply.HighestSeq };
                 _holder = new Holder(id, opening.Instance, opening.Session, ticket, opened);
                 _version = opening.Request.Hello.Version;
                 _heartbeat = new Heartbeat { Sources = { opening.Request.Hello.Sources }, Series = { opening.Request.Hello.Series } };
                 Hear(now);
-                _renewAt = now + rules.RenewEvery;
+                _renewAt = now.Up + NodeLease.RenewEvery;
                 Tell(opening.Session, opened);
                 break;
             case AdmitInstanceReply.Types.Outcome.HeldByAnother:
@@ -123,15 +125,15 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
     }
 
-    public void Hear(NodeHeartbeat heartbeat, object session, DateTimeOffset now)
+    public void Hear(NodeHeartbeat heartbeat, object session, Moment now)
     {
         var instance = RecordKey.InstanceFromWire(heartbeat.Instance);
-        if (_holder is null || (_holder.Session != heartbeat.Session && now - _lastHeard >= rules.SessionTakeover))
+        if (_holder is null || (_holder.Session != heartbeat.Session && Silence(now) >= NodeLease.Lasts))
         {
             // Granted by the owner before this one: the gateway still holds its lease, or refuses to renew it.
             Supersede(exceptSession: heartbeat.Session);
             _holder = new Holder(heartbeat.Session, instance, session, ++_lastTicket, Opened: null);
-            _renewAt = now;
+            _renewAt = now.Up;
         }
         else if (_holder.Session != heartbeat.Session)
         {
@@ -142,9 +144,9 @@ internal sealed class NodeState(string node, NodeRules rules)
         _heartbeat = heartbeat.Heartbeat;
         _version = heartbeat.Version;
         Hear(now);
-        if (now >= _renewAt)
+        if (now.Up >= _renewAt)
         {
-            _renewAt = now + rules.RenewEvery;
+            _renewAt = now.Up + NodeLease.RenewEvery;
             _effects.Add(new NodeEffect.Renew(
                 heartbeat.Session, new AdmitInstanceRequest { Node = node, Instance = heartbeat.Instance, Renew = true }));
         }
@@ -159,7 +161,7 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
     }
 
-    /// <summary>The stream is gone; the name stays with its instance until the takeover time has passed.</summary>
+    /// <summary>The stream is gone; the name stays with its instance until its lease is over.</summary>
     public void Close(SessionClosed closed)
     {
         if (_holder?.Session == closed.Session)
@@ -168,11 +170,11 @@ internal sealed class NodeState(string node, NodeRules rules)
         }
     }
 
-    public NodeView View(DateTimeOffset now) => new()
+    public NodeView View(Moment now) => new()
     {
         Node = node,
         Reachability = ReachabilityAt(now),
-        LastHeardUnixMs = _lastHeard == default ? 0 : _lastHeard.ToUnixTimeMilliseconds(),
+        LastHeardUnixMs = _lastHeard?.Utc.ToUnixTimeMilliseconds() ?? 0,
         AgentVersion = _version,
         Sources = { _heartbeat.Sources },
         Gpus = { _heartbeat.Gpus },
@@ -180,15 +182,17 @@ internal sealed class NodeState(string node, NodeRules rules)
         Series = { _heartbeat.Series },
     };
 
-    public NodeReachability ReachabilityAt(DateTimeOffset now) =>
-        _lastHeard == default ? NodeReachability.Unknown
-        : now - _lastHeard > rules.Unreachable ? NodeReachability.Unreachable
+    public NodeReachability ReachabilityAt(Moment now) =>
+        _lastHeard is null ? NodeReachability.Unknown
+        : Silence(now) > unreachable ? NodeReachability.Unreachable
         : NodeReachability.Reporting;
 
-    /// <summary>When the node was heard last; the default value where never.</summary>
-    public DateTimeOffset LastHeard => _lastHeard;
+    /// <summary>When the node was heard last; null where never.</summary>
+    public Moment? LastHeard => _lastHeard;
 
-    private void Hear(DateTimeOffset now) => _lastHeard = now;
+    private void Hear(Moment now) => _lastHeard = now;
+
+    private TimeSpan Silence(Moment now) => now.Up - (_lastHeard?.Up ?? TimeSpan.Zero);
 
     private void Supersede(string exceptSession)
     {

@@ -3,23 +3,23 @@ namespace FleetVibe.Aggregator.Series;
 /// <summary>When a held window gets its next revision.</summary>
 internal static class CommitRule
 {
-    public static bool IsBackfill(SeriesWindow window, DateTimeOffset now, SeriesRules rules) =>
-        window.HasPending && now >= window.End + rules.Lateness;
+    public static bool IsBackfill(SeriesWindow window, Moment now, SeriesRules rules) =>
+        window.HasPending && now.Utc >= window.End + rules.Lateness;
 
     /// <param name="window">Held, with no commit under way.</param>
     /// <param name="expected">The hosts from which a contribution is expected, contributors included.</param>
     /// <param name="now">Of the one clock.</param>
     /// <param name="rules">Times.</param>
-    public static bool IsDue(SeriesWindow window, IReadOnlySet<string> expected, DateTimeOffset now, SeriesRules rules)
+    public static bool IsDue(SeriesWindow window, IReadOnlySet<string> expected, Moment now, SeriesRules rules)
     {
         var finalAt = window.End + rules.Lateness;
         if (!window.Id.IsBase)
         {
             // Made of back-fill alone: it comes in storms, nobody is waited for, and an empty one says nothing.
-            return window.HasPending ? now >= window.FirstPendingAt + rules.BackfillDebounce : window.Revision > 0 && !window.IsFinal && now >= finalAt;
+            return window.HasPending ? now.Up >= window.FirstPendingAt + rules.BackfillDebounce : window.Revision > 0 && !window.IsFinal && now.Utc >= finalAt;
         }
 
-        if (now < window.End)
+        if (now.Utc < window.End)
         {
             return false;
         }
@@ -27,17 +27,17 @@ internal static class CommitRule
         if (window.HasPending)
         {
             var isFirst = window.Revision == 0;
-            if (isFirst && now < finalAt && expected.IsSubsetOf(window.Contributors))
+            if (isFirst && now.Utc < finalAt && expected.IsSubsetOf(window.Contributors))
             {
                 return true;
             }
 
             var debounced = window.FirstPendingAt + (IsBackfill(window, now, rules) ? rules.BackfillDebounce : rules.Debounce);
-            return now >= debounced && (!isFirst || now >= window.End + rules.Grace);
+            return now.Up >= debounced && (!isFirst || now.Utc >= window.End + rules.Grace);
         }
 
         return window.Revision == 0
-            ? now >= window.End + rules.Grace && expected.Count > 0
-            : !window.IsFinal && now >= finalAt;
+            ? now.Utc >= window.End + rules.Grace && expected.Count > 0
+            : !window.IsFinal && now.Utc >= finalAt;
     }
 }

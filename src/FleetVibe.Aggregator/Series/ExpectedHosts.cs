@@ -13,15 +13,17 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
 
     /// <summary>A host says that it feeds the series.</summary>
     /// <returns>Starts of the windows whose open figures may have changed.</returns>
-    public IReadOnlyCollection<long> Declare(string name, IEnumerable<OpenWindow> open, DateTimeOffset now)
+    public IReadOnlyCollection<long> Declare(string name, IEnumerable<OpenWindow> open, Moment now)
     {
         if (!_hosts.TryGetValue(name, out var host) || !IsPresent(host, now))
         {
             // One that was gone for so long was not expected meanwhile.
-            _hosts[name] = host = new Host { Since = now, LastContributed = now };
+            _hosts[name] = host = new Host { Since = now.Utc, LastContributed = now.Up };
         }
 
-        host.LastHeard = now;
+        // Where the clock was set back, it feeds the series from now on.
+        host.Since = host.Since < now.Utc ? host.Since : now.Utc;
+        host.LastHeard = now.Up;
         var changed = new HashSet<long>(host.Open.Keys);
         host.Open = Read(open);
         changed.UnionWith(host.Open.Keys);
@@ -33,24 +35,24 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
     public IReadOnlyCollection<long> Withdraw(string name) => _hosts.Remove(name, out var host) ? host.Open.Keys : [];
 
     /// <summary>The hosts that the owner before this one expected.</summary>
-    public void TakeOver(IEnumerable<string> names, DateTimeOffset now)
+    public void TakeOver(IEnumerable<string> names, Moment now)
     {
         foreach (var name in names)
         {
-            _hosts.TryAdd(name, new Host { Since = DateTimeOffset.MinValue, LastHeard = now, LastContributed = now });
+            _hosts.TryAdd(name, new Host { Since = DateTimeOffset.MinValue, LastHeard = now.Up, LastContributed = now.Up });
         }
     }
 
-    public void NoteContribution(string name, DateTimeOffset now)
+    public void NoteContribution(string name, Moment now)
     {
         if (_hosts.TryGetValue(name, out var host))
         {
-            host.LastContributed = now;
+            host.LastContributed = now.Up;
         }
     }
 
     /// <summary>The hosts from which a window should get a contribution.</summary>
-    public IEnumerable<string> For(long start, DateTimeOffset now)
+    public IEnumerable<string> For(long start, Moment now)
     {
         var began = DateTimeOffset.FromUnixTimeSeconds(start);
         return _hosts.Where(host => host.Value.Since <= began && IsPresent(host.Value, now)).Select(host => host.Key);
@@ -71,7 +73,7 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
     /// <summary>Windows of which some host showed open figures.</summary>
     public IEnumerable<long> OpenStarts() => _hosts.Values.SelectMany(host => host.Open.Keys).Distinct();
 
-    public void ForgetGone(DateTimeOffset now)
+    public void ForgetGone(Moment now)
     {
         foreach (var name in _hosts.Where(host => !IsPresent(host.Value, now)).Select(host => host.Key).ToList())
         {
@@ -79,8 +81,8 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
         }
     }
 
-    private bool IsPresent(Host host, DateTimeOffset now) =>
-        now - host.LastHeard <= rules.HostLeavesExpected && (!isVariant || now - host.LastContributed <= rules.VariantLeavesExpected);
+    private bool IsPresent(Host host, Moment now) =>
+        now.Up - host.LastHeard <= rules.HostLeavesExpected && (!isVariant || now.Up - host.LastContributed <= rules.VariantLeavesExpected);
 
     private static Dictionary<long, SeriesTotals> Read(IEnumerable<OpenWindow> open)
     {
@@ -102,11 +104,11 @@ internal sealed class ExpectedHosts(SeriesRules rules, bool isVariant)
 
     private sealed class Host
     {
-        public DateTimeOffset Since { get; init; }
+        public DateTimeOffset Since { get; set; }
 
-        public DateTimeOffset LastHeard { get; set; }
+        public TimeSpan LastHeard { get; set; }
 
-        public DateTimeOffset LastContributed { get; set; }
+        public TimeSpan LastContributed { get; set; }
 
         public Dictionary<long, SeriesTotals> Open { get; set; } = [];
     }

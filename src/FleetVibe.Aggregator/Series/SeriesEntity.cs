@@ -27,9 +27,9 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
     private readonly Action<object> _publish;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly HashSet<string> _alarms = [];
-    private DateTimeOffset _publishAt;
-    private DateTimeOffset _publishAllAt;
-    private DateTimeOffset? _idleSince;
+    private TimeSpan _publishAt;
+    private TimeSpan _publishAllAt;
+    private TimeSpan? _idleSince;
 
     public SeriesEntity(string entityId, SeriesRules rules, IGateway gateway, TimeProvider time, Action<object> publish)
     {
@@ -51,7 +51,7 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
 
     protected override void OnReceive(object message)
     {
-        var now = _time.GetUtcNow();
+        var now = Moment.Of(_time);
         switch (message)
         {
             case MergeContribution contribution:
@@ -158,19 +158,19 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
         }
     }
 
-    private void Publish(DateTimeOffset now)
+    private void Publish(Moment now)
     {
-        if (now < _publishAt)
+        if (now.Up < _publishAt)
         {
             return;
         }
 
-        var all = now >= _publishAllAt;
+        var all = now.Up >= _publishAllAt;
         var view = _state.TakeView(now, all);
-        _publishAt = now + PublishEvery;
+        _publishAt = now.Up + PublishEvery;
         if (all)
         {
-            _publishAllAt = now + PublishAllEvery;
+            _publishAllAt = now.Up + PublishAllEvery;
         }
 
         foreach (var part in SeriesViews.InParts(view, MaxPublishedBytes))
@@ -180,12 +180,12 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
     }
 
     // A model that nobody serves any more; the next contribution starts the entity again.
-    private void PassivateIfIdle(DateTimeOffset now)
+    private void PassivateIfIdle(Moment now)
     {
-        _idleSince = _state.IsIdle ? _idleSince ?? now : null;
-        if (now - _idleSince > PassivateAfter)
+        _idleSince = _state.IsIdle ? _idleSince ?? now.Up : null;
+        if (now.Up - _idleSince > PassivateAfter)
         {
-            _idleSince = now;
+            _idleSince = now.Up;
             Context.Parent.Tell(new Passivate(StopEntity.Instance));
         }
     }
@@ -210,10 +210,10 @@ internal sealed class SeriesEntity : UntypedActor, IWithTimers
         switch (message)
         {
             case CommitAnswered answered:
-                _state.CommitAnswered(answered.Window, answered.Ticket, answered.Request, answered.Reply, _time.GetUtcNow());
+                _state.CommitAnswered(answered.Window, answered.Ticket, answered.Request, answered.Reply, Moment.Of(_time));
                 break;
             case CommitFailed failed:
-                _state.CommitFailed(failed.Window, failed.Ticket, _time.GetUtcNow());
+                _state.CommitFailed(failed.Window, failed.Ticket, Moment.Of(_time));
                 break;
             case StopDue:
                 Context.Stop(Self);

@@ -33,8 +33,11 @@ internal sealed record SeriesRules
     /// <summary>Beyond it a further window has to wait until another is let go.</summary>
     public int MaxWindows { get; init; } = 256;
 
-    /// <summary>Contributions that wait for the first answer of the gateway; what comes on top is sent again by its session.</summary>
+    /// <summary>Contributions that wait until their window is loaded, in all; what comes on top is sent again by its session.</summary>
     public int MaxWaiting { get; init; } = 10_000;
+
+    /// <summary>The same by their size on the wire: a full one is 256 KiB, most are a few.</summary>
+    public long MaxWaitingBytes { get; init; } = 32 * 1024 * 1024;
 
     /// <summary>Windows shown, newest first.</summary>
     public int ShownWindows { get; init; } = 60;

@@ -15,11 +15,11 @@ internal sealed class SeriesState
     private readonly SeriesRules _rules;
     private readonly ExpectedHosts _hosts;
     private readonly Dictionary<WindowId, SeriesWindow> _windows = [];
-    private readonly List<(MergeContribution Contribution, object ReplyTo)> _early = [];
+    private readonly WaitingParts _waiting;
     private List<SeriesEffect> _effects = [];
     private bool _isReady;
     private bool _isAsking;
-    private DateTimeOffset _askAgainAt;
+    private TimeSpan _askAgainAt;
     private TimeSpan _askBackoff;
     private long _nextDue;
     private long _lastTicket;
@@ -30,6 +30,7 @@ internal sealed class SeriesState
         _series = series;
         _rules = rules;
         _hosts = new ExpectedHosts(rules, isVariant: series.Variant.Length > 0);
+        _waiting = new WaitingParts(rules.MaxWaiting, rules.MaxWaitingBytes);
         Views = new SeriesViews(series, rules.ShownWindows);
     }
 
@@ -53,7 +54,7 @@ internal sealed class SeriesState
     /// <summary>Begins no further commit.</summary>
     public void Stop() => _isStopping = true;
 
-    public void OpenWindowsLoaded(LoadOpenWindowsReply reply, DateTimeOffset now)
+    public void OpenWindowsLoaded(LoadOpenWindowsReply reply, Moment now)
     {
         if (_isReady)
         {
@@ -62,7 +63,7 @@ internal sealed class SeriesState
 
         _isReady = true;
         _hosts.TakeOver(reply.ExpectedHosts, now);
-        _nextDue = WindowClock.StartOf(now - _rules.Lateness);
+        _nextDue = WindowClock.StartOf(now.Utc - _rules.Lateness);
         foreach (var state in reply.Windows)
         {
             if (GetOrAdd(WindowId.FromWire(state.Key), now, expectsLiveHosts: true) is { } window)
@@ -71,50 +72,45 @@ internal sealed class SeriesState
             }
         }
 
-        foreach (var (contribution, replyTo) in _early)
+        foreach (var early in _waiting.TakeAll())
         {
-            Merge(contribution, replyTo, now);
+            Merge(early.Contribution, early.ReplyTo, now);
         }
 
-        _early.Clear();
         Tick(now);
     }
 
-    public void OpenWindowsFailed(DateTimeOffset now)
+    public void OpenWindowsFailed(Moment now)
     {
         _isAsking = false;
         _askBackoff = _rules.NextBackoff(_askBackoff);
-        _askAgainAt = now + _askBackoff;
+        _askAgainAt = now.Up + _askBackoff;
     }
 
-    public void Declare(DeclareHost declaration, DateTimeOffset now) => Views.Touch(
+    public void Declare(DeclareHost declaration, Moment now) => Views.Touch(
         declaration.Withdrawn ? _hosts.Withdraw(declaration.Host) : _hosts.Declare(declaration.Host, declaration.Open, now));
 
-    public void Merge(MergeContribution contribution, object replyTo, DateTimeOffset now)
+    public void Merge(MergeContribution contribution, object replyTo, Moment now)
     {
         if (!_isReady)
         {
-            if (_early.Count < _rules.MaxWaiting)
-            {
-                _early.Add((contribution, replyTo));
-            }
-
+            _waiting.Put(contribution, replyTo);
             return;
         }
 
         var id = WindowId.FromWire(contribution.Key);
-        if (DateTimeOffset.FromUnixTimeSeconds(id.Start) - now > _rules.Future)
+        if (DateTimeOffset.FromUnixTimeSeconds(id.Start) - now.Utc > _rules.Future)
         {
             _effects.Add(SeriesReplies.Refuse(contribution, Fate.Future, replyTo));
             return;
         }
 
-        if (GetOrAdd(id, now, now < id.End + _rules.Lateness) is not { } window)
+        if (GetOrAdd(id, now, now.Utc < id.End + _rules.Lateness) is not { } window)
         {
             return;
         }
 
-        window.LastTouched = now;
+        window.LastTouched = now.Up;
         if (window.State == SeriesWindow.Phase.Held)
         {
             Apply(window, contribution, replyTo, now);
@@ -122,16 +118,12 @@ internal sealed class SeriesState
         }
         else
         {
-            if (window.Waiting.Count < _rules.MaxWaiting)
-            {
-                window.Waiting[RecordKey.FromWire(contribution.Record)] = (contribution, replyTo);
-            }
-
+            _waiting.Put(contribution, replyTo);
             StartLoads(now);
         }
     }
 
-    public void WindowLoaded(WindowId id, long ticket, WindowState state, DateTimeOffset now)
+    public void WindowLoaded(WindowId id, long ticket, WindowState state, Moment now)
     {
         if (FindAsked(id, ticket) is { State: SeriesWindow.Phase.Loading } window)
         {
@@ -142,7 +134,7 @@ internal sealed class SeriesState
         StartLoads(now);
     }
 
-    public void WindowLoadFailed(WindowId id, long ticket, DateTimeOffset now)
+    public void WindowLoadFailed(WindowId id, long ticket, Moment now)
     {
         if (FindAsked(id, ticket) is { State: SeriesWindow.Phase.Loading } window)
         {
@@ -150,7 +142,7 @@ internal sealed class SeriesState
         }
     }
 
-    public void CommitAnswered(WindowId id, long ticket, CommitRequest request, CommitReply reply, DateTimeOffset now)
+    public void CommitAnswered(WindowId id, long ticket, CommitRequest request, CommitReply reply, Moment now)
     {
         if (FindAsked(id, ticket) is not { IsCommitting: true } window)
         {
@@ -181,7 +173,7 @@ internal sealed class SeriesState
         }
     }
 
-    public void CommitFailed(WindowId id, long ticket, DateTimeOffset now)
+    public void CommitFailed(WindowId id, long ticket, Moment now)
     {
         if (FindAsked(id, ticket) is { IsCommitting: true } window)
         {
@@ -190,11 +182,11 @@ internal sealed class SeriesState
     }
 
     /// <summary>What is due by the clock alone.</summary>
-    public void Tick(DateTimeOffset now)
+    public void Tick(Moment now)
     {
         if (!_isReady)
         {
-            if (!_isAsking && now >= _askAgainAt)
+            if (!_isAsking && now.Up >= _askAgainAt)
             {
                 Start();
             }
@@ -207,7 +199,7 @@ internal sealed class SeriesState
         foreach (var window in _windows.Values.ToList())
         {
             Consider(window, now);
-            if (NothingIsDue(window, now) && now - window.LastTouched > _rules.ForgetAfter)
+            if (NothingIsDue(window, now) && now.Up - window.LastTouched > _rules.ForgetAfter)
             {
                 Release(window, now);
             }
@@ -217,9 +209,9 @@ internal sealed class SeriesState
     }
 
     /// <summary>The windows whose figures changed since the last call, or all that are shown.</summary>
-    public SeriesView TakeView(DateTimeOffset now, bool all) => Views.Take(_windows, _hosts, window => Expected(window, now), now, all);
+    public SeriesView TakeView(Moment now, bool all) => Views.Take(_windows, _hosts, window => Expected(window, now), now, all);
 
-    private void Hold(SeriesWindow window, WindowState state, DateTimeOffset now)
+    private void Hold(SeriesWindow window, WindowState state, Moment now)
     {
         try
         {
@@ -233,15 +225,13 @@ internal sealed class SeriesState
         }
 
         Views.Touch(window.Id);
-        foreach (var (contribution, replyTo) in window.Waiting.Values)
+        foreach (var part in _waiting.Take(window.Id))
         {
-            Apply(window, contribution, replyTo, now);
+            Apply(window, part.Contribution, part.ReplyTo, now);
         }
-
-        window.Waiting.Clear();
     }
 
-    private void Apply(SeriesWindow window, MergeContribution contribution, object replyTo, DateTimeOffset now)
+    private void Apply(SeriesWindow window, MergeContribution contribution, object replyTo, Moment now)
     {
         var record = RecordKey.FromWire(contribution.Record);
 #if BREAK_NOCONTRIBUTORCHECK
@@ -282,7 +272,7 @@ internal sealed class SeriesState
 #endif
     }
 
-    private void MergeNew(SeriesWindow window, RecordKey record, MergeContribution contribution, object replyTo, DateTimeOffset now)
+    private void MergeNew(SeriesWindow window, RecordKey record, MergeContribution contribution, object replyTo, Moment now)
     {
         SeriesTotals totals;
         try
@@ -295,15 +285,15 @@ internal sealed class SeriesState
             return;
         }
 
-        var isBackfill = window.IsFinal || now >= window.End + _rules.Lateness;
+        var isBackfill = window.IsFinal || now.Utc >= window.End + _rules.Lateness;
         window.Merge(new PendingPart(record, contribution.ContentHash, (ulong)totals.Requests, isBackfill) { ReplyTo = replyTo }, totals, now);
         _hosts.NoteContribution(record.Node, now);
         Views.Touch(window.Id);
     }
 
-    private void Consider(SeriesWindow window, DateTimeOffset now)
+    private void Consider(SeriesWindow window, Moment now)
     {
-        if (_isStopping || window.State != SeriesWindow.Phase.Held || window.IsCommitting || now < window.RetryAt)
+        if (_isStopping || window.State != SeriesWindow.Phase.Held || window.IsCommitting || now.Up < window.RetryAt)
         {
             return;
         }
@@ -311,14 +301,14 @@ internal sealed class SeriesState
         var expected = Expected(window, now);
         if (CommitRule.IsDue(window, expected, now, _rules))
         {
-            var final = window.IsFinal || now >= window.End + _rules.Lateness;
+            var final = window.IsFinal || now.Utc >= window.End + _rules.Lateness;
             var request = window.BeginCommit(window.Id.ToWire(_series), ++_lastTicket, expected, final);
             request.Deferrable = CommitRule.IsBackfill(window, now, _rules);
             _effects.Add(new SeriesEffect.Commit(window.Id, window.Ticket, request));
         }
     }
 
-    private HashSet<string> Expected(SeriesWindow window, DateTimeOffset now)
+    private HashSet<string> Expected(SeriesWindow window, Moment now)
     {
         var expected = new HashSet<string>(window.StoredExpected);
         expected.UnionWith(window.Contributors);
@@ -331,9 +321,11 @@ internal sealed class SeriesState
     }
 
     // A window to which nobody contributes is committed too, and says so.
-    private void AddDueWindows(DateTimeOffset now)
+    private void AddDueWindows(Moment now)
     {
-        for (; WindowClock.EndOf(_nextDue) <= now; _nextDue += WindowClock.BaseSeconds)
+        // The clock was set back: from now on these windows are due once more, and those that are final cost a look.
+        _nextDue = Math.Min(_nextDue, WindowClock.StartOf(now.Utc));
+        for (; WindowClock.EndOf(_nextDue) <= now.Utc; _nextDue += WindowClock.BaseSeconds)
         {
             if (!_windows.ContainsKey(WindowId.Base(_nextDue)) && _hosts.For(_nextDue, now).Any())
             {
@@ -342,7 +334,7 @@ internal sealed class SeriesState
         }
     }
 
-    private SeriesWindow? GetOrAdd(WindowId id, DateTimeOffset now, bool expectsLiveHosts)
+    private SeriesWindow? GetOrAdd(WindowId id, Moment now, bool expectsLiveHosts)
     {
         if (_windows.TryGetValue(id, out var window))
         {
@@ -360,11 +352,11 @@ internal sealed class SeriesState
             Release(idle, now);
         }
 
-        return _windows[id] = new SeriesWindow(id, expectsLiveHosts) { LastTouched = now };
+        return _windows[id] = new SeriesWindow(id, expectsLiveHosts) { LastTouched = now.Up };
     }
 
     // The newest first: the backlog has time.
-    private void StartLoads(DateTimeOffset now)
+    private void StartLoads(Moment now)
     {
         var free = _rules.ConcurrentLoads - _windows.Values.Count(window => window.State == SeriesWindow.Phase.Loading);
         if (free <= 0)
@@ -373,7 +365,7 @@ internal sealed class SeriesState
         }
 
         foreach (var window in _windows.Values
-            .Where(window => window.State == SeriesWindow.Phase.Unloaded && now >= window.RetryAt)
+            .Where(window => window.State == SeriesWindow.Phase.Unloaded && now.Up >= window.RetryAt)
             .OrderByDescending(window => window.Start).Take(free).ToList())
         {
             window.BeginLoad(++_lastTicket);
@@ -381,11 +373,11 @@ internal sealed class SeriesState
         }
     }
 
-    private bool NothingIsDue(SeriesWindow window, DateTimeOffset now) =>
+    private bool NothingIsDue(SeriesWindow window, Moment now) =>
         window.State == SeriesWindow.Phase.Held && !window.IsCommitting && !window.HasPending
-        && (window.IsFinal || (window.Revision == 0 && now >= window.End + _rules.Lateness && Expected(window, now).Count == 0));
+        && (window.IsFinal || (window.Revision == 0 && now.Utc >= window.End + _rules.Lateness && Expected(window, now).Count == 0));
 
-    private void Release(SeriesWindow window, DateTimeOffset now)
+    private void Release(SeriesWindow window, Moment now)
     {
         Views.Keep(window, Expected(window, now));
         _windows.Remove(window.Id);

@@ -35,7 +35,7 @@ internal sealed class SeriesViews(SeriesKey series, int shown)
     }
 
     public SeriesView Take(
-        IReadOnlyDictionary<WindowId, SeriesWindow> windows, ExpectedHosts hosts, Func<SeriesWindow, HashSet<string>> expected, DateTimeOffset now, bool all)
+        IReadOnlyDictionary<WindowId, SeriesWindow> windows, ExpectedHosts hosts, Func<SeriesWindow, HashSet<string>> expected, Moment now, bool all)
     {
         var starts = new SortedSet<long>(_released.Keys);
         starts.UnionWith(windows.Keys.Where(id => id.IsBase).Select(id => id.Start));

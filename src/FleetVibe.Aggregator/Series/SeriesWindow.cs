@@ -50,12 +50,9 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 
     public bool IsCommitting { get; private set; }
 
-    public DateTimeOffset RetryAt { get; private set; }
+    public TimeSpan RetryAt { get; private set; }
 
-    public DateTimeOffset LastTouched { get; set; }
-
-    /// <summary>Contributions that came before the window was loaded.</summary>
-    public Dictionary<RecordKey, (MergeContribution Contribution, object ReplyTo)> Waiting { get; } = [];
+    public TimeSpan LastTouched { get; set; }
 
     public ulong Revision { get; private set; }
 
@@ -79,7 +76,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 
     public bool HasPending => _pending.Count > 0;
 
-    public DateTimeOffset FirstPendingAt { get; private set; }
+    public TimeSpan FirstPendingAt { get; private set; }
 
     private TimeSpan _backoff;
 
@@ -90,7 +87,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
     }
 
     /// <exception cref="InvalidDataException">The stored window contradicts itself.</exception>
-    public void Hold(WindowState state, DateTimeOffset now)
+    public void Hold(WindowState state, Moment now)
     {
         var totals = TotalsMapper.FromWire(state.Totals);
         Clear();
@@ -120,7 +117,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
         StoredExpected = state.ExpectedHosts.ToHashSet();
         CommittedTotals = state.Revision > 0 ? state.Totals ?? new WindowTotals() : null;
         State = Phase.Held;
-        LastTouched = now;
+        LastTouched = now.Up;
     }
 
     public bool TryGetSettled(RecordKey record, out ulong hash, out Fate fate)
@@ -140,11 +137,11 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 
     public PendingPart? FindPending(RecordKey record) => _pending.GetValueOrDefault(record);
 
-    public void Merge(PendingPart part, SeriesTotals totals, DateTimeOffset now)
+    public void Merge(PendingPart part, SeriesTotals totals, Moment now)
     {
         if (_pending.Count == 0)
         {
-            FirstPendingAt = now;
+            FirstPendingAt = now.Up;
         }
 
         _merged.Merge(totals);
@@ -182,7 +179,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
 
     /// <summary>The commit under way is durable.</summary>
     /// <returns>The parts that now are committed.</returns>
-    public IReadOnlyList<PendingPart> Committed(CommitRequest request, ulong revision, DateTimeOffset now)
+    public IReadOnlyList<PendingPart> Committed(CommitRequest request, ulong revision, Moment now)
     {
         var done = TakeInFlight();
         foreach (var part in done)
@@ -196,8 +193,8 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
         Backfilled = request.Backfilled;
         StoredExpected = request.ExpectedHosts.ToHashSet();
         CommittedTotals = request.Totals;
-        FirstPendingAt = now;
-        LastTouched = now;
+        FirstPendingAt = now.Up;
+        LastTouched = now.Up;
         _backoff = default;
         return done;
     }
@@ -219,7 +216,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
     /// The gateway could not be asked, or its answer was lost. Nothing is taken back: if the commit did happen, the next
     /// one names a revision that is gone, and loses.
     /// </summary>
-    public void RetryCommit(DateTimeOffset now, SeriesRules rules)
+    public void RetryCommit(Moment now, SeriesRules rules)
     {
         IsCommitting = false;
         foreach (var part in _pending.Values)
@@ -231,7 +228,7 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
     }
 
     /// <summary>Forgets everything that was merged and committed here; what it held is loaded, and sent, again.</summary>
-    public void Forget(DateTimeOffset now, SeriesRules rules)
+    public void Forget(Moment now, SeriesRules rules)
     {
         Clear();
         State = Phase.Unloaded;
@@ -252,9 +249,9 @@ internal sealed class SeriesWindow(WindowId id, bool expectsLiveHosts)
         Backfilled = 0;
     }
 
-    private void Backoff(DateTimeOffset now, SeriesRules rules)
+    private void Backoff(Moment now, SeriesRules rules)
     {
         _backoff = rules.NextBackoff(_backoff);
-        RetryAt = now + _backoff;
+        RetryAt = now.Up + _backoff;
     }
 }

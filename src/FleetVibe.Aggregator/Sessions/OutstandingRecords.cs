@@ -13,7 +13,7 @@ internal readonly record struct OutgoingPart(ulong Seq, int Part, IMessage Messa
 /// The records of one session that are not acknowledged yet. A part is sent until it is answered; a record is done when
 /// all of its parts are. Knows no actor and no clock.
 /// </summary>
-internal sealed class OutstandingRecords(string node, ByteString instance, ulong instanceOrdinal)
+internal sealed class OutstandingRecords(string node, ByteString instance)
 {
     private static readonly TimeSpan FirstResend = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LastResend = TimeSpan.FromSeconds(10);
@@ -30,7 +30,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
     public bool Contains(ulong seq) => _records.ContainsKey(seq);
 
     /// <summary>Takes a record in and says what to send for it. Nothing where it is in already.</summary>
-    public IReadOnlyList<OutgoingPart> Add(Record record, DateTimeOffset now)
+    public IReadOnlyList<OutgoingPart> Add(Record record, Moment now)
     {
         if (_records.ContainsKey(record.Seq))
         {
@@ -42,20 +42,20 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
         foreach (var part in RecordSplit.Split(record.Content))
         {
             IMessage message = part.Defect is null
-                ? new MergeContribution { Key = part.Key, Record = id, Totals = part.Totals, ContentHash = part.Hash, Floor = record.Floor }
+                ? new MergeContribution { Key = part.Key, Record = id, Totals = part.Totals, ContentHash = part.Hash }
                 : new RefusePartRequest
                 {
                     Key = part.Key,
                     Part = new Contributor { Record = id, Requests = part.Requests, ContentHash = part.Hash },
                     Fate = Fate.Undecodable,
                 };
-            outstanding.Parts.Add(new Part(message, part.Key.Series, part.Requests, part.Defect, now + FirstResend, FirstResend));
+            outstanding.Parts.Add(new Part(message, part.Key.Series, part.Requests, part.Defect, now.Up + FirstResend, FirstResend));
         }
 
         if (record.Content?.Points.Count > 0)
         {
-            var put = new PutPointsRequest { Record = id, InstanceOrdinal = instanceOrdinal, Floor = record.Floor, Points = { record.Content.Points } };
-            outstanding.Parts.Add(new Part(put, null, 0, null, now + FirstResend, FirstResend));
+            var put = new PutPointsRequest { Record = id, Floor = record.Floor, Points = { record.Content.Points } };
+            outstanding.Parts.Add(new Part(put, null, 0, null, now.Up + FirstResend, FirstResend));
         }
 
         outstanding.Open = outstanding.Parts.Count;
@@ -74,7 +74,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
         _records.TryGetValue(seq, out var record) ? record.Parts.Select(part => part.Defect).OfType<string>() : [];
 
     /// <summary>Parts whose answer is overdue, with the time of the next try moved on.</summary>
-    public IReadOnlyList<OutgoingPart> TakeDue(DateTimeOffset now)
+    public IReadOnlyList<OutgoingPart> TakeDue(Moment now)
     {
         var due = new List<OutgoingPart>();
         foreach (var record in _records.Values)
@@ -82,10 +82,10 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
             for (var index = 0; index < record.Parts.Count; index++)
             {
                 var part = record.Parts[index];
-                if (!part.IsAnswered && !part.IsAsked && now >= part.SendAt)
+                if (!part.IsAnswered && !part.IsAsked && now.Up >= part.SendAt)
                 {
                     part.Delay = TimeSpan.FromTicks(Math.Min((long)(part.Delay.Ticks * ResendFactor), LastResend.Ticks));
-                    part.SendAt = now + part.Delay;
+                    part.SendAt = now.Up + part.Delay;
                     due.Add(new OutgoingPart(record.Seq, index, part.Message));
                 }
             }
@@ -104,12 +104,12 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
     }
 
     /// <summary>A series has merged the part and waits for its window: no hurry to ask again.</summary>
-    public void Hold(ContributionHeld held, DateTimeOffset now)
+    public void Hold(ContributionHeld held, Moment now)
     {
         if (Find(held.Record, held.Key.Series) is { } found)
         {
             found.Part.Delay = LastResend;
-            found.Part.SendAt = now + LastResend;
+            found.Part.SendAt = now.Up + LastResend;
         }
     }
 
@@ -130,12 +130,12 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
         }
     }
 
-    public void GatewayFailed(ulong seq, int index, DateTimeOffset now)
+    public void GatewayFailed(ulong seq, int index, Moment now)
     {
         if (Find(seq, index) is { } found)
         {
             found.Part.IsAsked = false;
-            found.Part.SendAt = now + found.Part.Delay;
+            found.Part.SendAt = now.Up + found.Part.Delay;
         }
     }
 
@@ -196,7 +196,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
         public List<RefusedPart> Refused { get; } = [];
     }
 
-    private sealed class Part(IMessage message, SeriesKey? series, ulong requests, string? defect, DateTimeOffset sendAt, TimeSpan delay)
+    private sealed class Part(IMessage message, SeriesKey? series, ulong requests, string? defect, TimeSpan sendAt, TimeSpan delay)
     {
         public IMessage Message => message;
 
@@ -207,7 +207,7 @@ internal sealed class OutstandingRecords(string node, ByteString instance, ulong
 
         public string? Defect => defect;
 
-        public DateTimeOffset SendAt { get; set; } = sendAt;
+        public TimeSpan SendAt { get; set; } = sendAt;
 
         public TimeSpan Delay { get; set; } = delay;
 

@@ -22,9 +22,9 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
     private readonly string _id = Guid.NewGuid().ToString("N");
     private Hello _hello = new();
     private long _helloReceivedNs;
-    private DateTimeOffset _openUntil;
-    private DateTimeOffset _openAgainAt;
-    private DateTimeOffset _lastHeard;
+    private TimeSpan _openUntil;
+    private TimeSpan _openAgainAt;
+    private TimeSpan _lastHeard;
     private OutstandingRecords? _records;
     private bool _flushIsDue;
 
@@ -32,7 +32,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
     {
         _context = context;
         _agent = agent;
-        _lastHeard = context.Time.GetUtcNow();
+        _lastHeard = Moment.Of(context.Time).Up;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -69,7 +69,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
 
     private void Greet(Hello hello, long receivedNs)
     {
-        _lastHeard = Now;
+        _lastHeard = Now.Up;
         if (hello.Node.Length is 0 or > 255 || hello.Instance.Length != RecordKey.InstanceLength)
         {
             Refuse(Refused.Types.Reason.Protocol, $"a hello needs a node name of 1 to 255 characters and an instance of {RecordKey.InstanceLength} bytes");
@@ -84,7 +84,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
 
         _hello = hello;
         _helloReceivedNs = receivedNs;
-        _openUntil = Now + OpenWithin;
+        _openUntil = Now.Up + OpenWithin;
         AskToOpen();
         Become(Opening);
     }
@@ -103,11 +103,11 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
             case MemberLeaves:
                 End(new AggregatorMessage { Moved = new Moved() });
                 break;
-            case TickDue when Now >= _openUntil:
+            case TickDue when Now.Up >= _openUntil:
                 Refuse(Refused.Types.Reason.Unavailable, "the cluster did not answer for this node");
                 break;
             case TickDue:
-                if (Now >= _openAgainAt)
+                if (Now.Up >= _openAgainAt)
                 {
                     AskToOpen();
                 }
@@ -127,13 +127,13 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
 
     private void AskToOpen()
     {
-        _openAgainAt = Now + OpenAgainAfter;
+        _openAgainAt = Now.Up + OpenAgainAfter;
         _context.Nodes.Tell(new OpenSession { Hello = _hello, Session = _id });
     }
 
     private void Open(SessionOpened opened)
     {
-        _records = new OutstandingRecords(_hello.Node, _hello.Instance, opened.InstanceOrdinal);
+        _records = new OutstandingRecords(_hello.Node, _hello.Instance);
         Become(Opened);
         Send(new AggregatorMessage
         {
@@ -144,7 +144,6 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
                 ReceivedUnixNs = _helloReceivedNs,
                 SentUnixNs = NowNs,
                 HighestSeq = opened.HighestSeq,
-                InstanceOrdinal = opened.InstanceOrdinal,
                 Aggregator = _context.Settings.Name,
             },
         });
@@ -157,7 +156,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
         switch (message)
         {
             case AgentSaid said:
-                _lastHeard = Now;
+                _lastHeard = Now.Up;
                 Hear(said);
                 break;
             case ContributionSettled settled:
@@ -333,7 +332,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
 
     private bool EndIfUseless()
     {
-        if (Now - _lastHeard > _context.Settings.Unreachable)
+        if (Now.Up - _lastHeard > _context.Settings.Unreachable)
         {
             Refuse(Refused.Types.Reason.Unavailable, "nothing was heard on this stream");
             return true;
@@ -391,7 +390,7 @@ internal sealed partial class SessionActor : UntypedActor, IWithTimers
         Context.Stop(Self);
     }
 
-    private DateTimeOffset Now => _context.Time.GetUtcNow();
+    private Moment Now => Moment.Of(_context.Time);
 
-    private long NowNs => UnixNanoseconds.Of(Now);
+    private long NowNs => UnixNanoseconds.Of(Now.Utc);
 }

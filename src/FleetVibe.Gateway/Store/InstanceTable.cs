@@ -1,3 +1,5 @@
+using FleetVibe.Protocol.Cluster;
+
 namespace FleetVibe.Gateway.Store;
 
 /// <summary>A spool instance as the log knows it.</summary>
@@ -6,9 +8,6 @@ internal sealed record InstanceRow(long Id, string Node, long Ordinal, long Floo
 /// <summary>Spool instances in the order in which each node brought them, and who holds the name.</summary>
 internal static class InstanceTable
 {
-    /// <summary>A node's name is held for this long after the last renewal.</summary>
-    internal static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
-
     internal static InstanceRow? Find(Database database, string node, ReadOnlySpan<byte> instance)
     {
         using var row = database.Query(
@@ -78,7 +77,7 @@ internal static class InstanceTable
         {
             reply.Outcome = AdmitInstanceReply.Types.Outcome.HeldByAnother;
             reply.Text = FormattableString.Invariant(
-                $"another agent holds the name {request.Node} and was heard {heard.TotalSeconds:0} s ago: give this one another node name, or stop the other and wait {Lease.TotalSeconds:0} s");
+                $"another agent holds the name {request.Node} and was heard {heard.TotalSeconds:0} s ago: give this one another node name, or stop the other and wait {NodeLease.Lasts.TotalSeconds:0} s");
             return reply;
         }
 
@@ -135,6 +134,6 @@ internal static class InstanceTable
 
         // A clock that was set back must not hold a name for longer than a lease.
         heard = (now - DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1))).Duration();
-        return heard < Lease;
+        return heard < NodeLease.Lasts;
     }
 }

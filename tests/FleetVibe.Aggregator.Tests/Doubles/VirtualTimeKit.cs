@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.TestKit;
 using FleetVibe.Protocol.Cluster;
-using Microsoft.Extensions.Time.Testing;
 using Xunit.Abstractions;
 
 namespace FleetVibe.Aggregator.Tests.Doubles;
@@ -10,7 +9,7 @@ namespace FleetVibe.Aggregator.Tests.Doubles;
 /// <summary>Actors on virtual time. Every message that is not marked as local goes through its serializer.</summary>
 public abstract class VirtualTimeKit(ITestOutputHelper output) : Akka.TestKit.Xunit2.TestKit(Config(), output: output)
 {
-    protected FakeTimeProvider Time { get; } = new(DateTimeOffset.UnixEpoch.AddSeconds(1_000_000));
+    protected SetClock Time { get; } = new(DateTimeOffset.UnixEpoch.AddSeconds(1_000_000));
 
     private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
 

@@ -26,7 +26,7 @@ internal static class Wire
         return totals;
     }
 
-    public static MergeContribution Merge(string node, ulong seq, long start, SeriesTotals totals, ulong floor = 0, WindowLevel level = WindowLevel._10S)
+    public static MergeContribution Merge(string node, ulong seq, long start, SeriesTotals totals, WindowLevel level = WindowLevel._10S)
     {
         var wire = TotalsMapper.ToWire(totals);
         return new MergeContribution
@@ -35,7 +35,6 @@ internal static class Wire
             Record = new RecordKey(node, Instance(node), seq).ToWire(),
             Totals = wire,
             ContentHash = TotalsMapper.ContentHash(wire),
-            Floor = floor,
         };
     }
 

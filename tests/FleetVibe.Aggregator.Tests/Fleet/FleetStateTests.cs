@@ -44,6 +44,30 @@ public class FleetStateTests
     }
 
     [Fact]
+    public void Series_and_nodes_that_are_gone_are_forgotten_not_only_hidden()
+    {
+        const long Day = 86_400;
+        var other = new SeriesKey { Model = "other", Task = "default" };
+        _state.Take(Series(new WindowView { Start = Day }));
+        _state.Take(new SeriesView { Series = other, Windows = { new WindowView { Start = Day }, new WindowView { Start = Day + 10 } } });
+        _state.Take(new NodeView { Node = "gone", LastHeardUnixMs = 7_209_999 });
+        _state.Take(new NodeView { Node = "here", LastHeardUnixMs = 7_210_000 });
+
+        _state.ForgetGone(At(Day + 7_210));
+        var earlier = _state.Snapshot(30, At(Day));
+        Assert.Equal(other, Assert.Single(earlier.Series).Series);
+        Assert.Equal("here", Assert.Single(earlier.Nodes).Node);
+    }
+
+    [Fact]
+    public void A_series_without_a_window_of_the_last_two_hours_is_shown_no_more()
+    {
+        _state.Take(Series(new WindowView { Start = 1000 }));
+        Assert.Single(_state.Snapshot(1, At(1000 + 7200)).Series);
+        Assert.Empty(_state.Snapshot(1, At(1000 + 7201)).Series);
+    }
+
+    [Fact]
     public void Every_change_raises_the_version()
     {
         _state.Take(new NodeView { Node = "a" });

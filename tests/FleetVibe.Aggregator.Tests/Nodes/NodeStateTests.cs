@@ -10,7 +10,7 @@ public class NodeStateTests
 {
     private static readonly ByteString First = RecordKey.InstanceToWire(Guid.Parse("11111111-1111-1111-1111-111111111111"));
     private static readonly ByteString Second = RecordKey.InstanceToWire(Guid.Parse("22222222-2222-2222-2222-222222222222"));
-    private readonly NodeState _state = new("gpu-1", new NodeRules());
+    private readonly NodeState _state = new("gpu-1", TimeSpan.FromSeconds(30));
 
     [Fact]
     public void A_first_session_is_granted_with_the_gateways_numbers()
@@ -19,7 +19,6 @@ public class NodeStateTests
         Assert.Equal(5u, admit.Request.NextSeq);
         var opened = Assert.IsType<SessionOpened>(Told(Admit(admit, 0.1), "s1"));
         Assert.Equal(4u, opened.HighestSeq);
-        Assert.Equal(2u, opened.InstanceOrdinal);
     }
 
     [Fact]
@@ -116,11 +115,26 @@ public class NodeStateTests
     }
 
     [Fact]
-    public void A_lease_is_renewed_at_most_three_times_in_a_takeover_time()
+    public void A_lease_is_renewed_at_most_three_times_while_it_lasts()
     {
         Admit(Admission(Open("s1", First, 0)), 0);
         var renewals = Enumerable.Range(1, 15).Sum(second => Heartbeat("s1", First, second).OfType<NodeEffect.Renew>().Count());
         Assert.Equal(3, renewals);
+    }
+
+    [Fact]
+    public void Lease_and_name_last_no_longer_when_the_clock_is_set_back()
+    {
+        Admit(Admission(Open("s1", First, 0)), 0);
+        _state.Hear(
+            new NodeHeartbeat { Node = "gpu-1", Session = "s1", Instance = First, Heartbeat = new Heartbeat() }, "s1", At(5).SetBack());
+        Assert.IsType<NodeEffect.Renew>(Assert.Single(_state.TakeEffects()));
+
+        var hello = Wire.Hello("gpu-1");
+        hello.Instance = Second;
+        _state.Open(new OpenSession { Hello = hello, Session = "s2" }, "s2", At(20).SetBack(2));
+        Admission(_state.TakeEffects());
+        Assert.Equal(NodeReachability.Unreachable, _state.View(At(36).SetBack(2)).Reachability);
     }
 
     [Fact]
@@ -150,7 +164,7 @@ public class NodeStateTests
         Assert.Equal("vllm", Assert.Single(view.Sources).Target);
     }
 
-    private static DateTimeOffset At(double seconds) => DateTimeOffset.UnixEpoch.AddSeconds(1000 + seconds);
+    private static Moment At(double seconds) => Clock.At(DateTimeOffset.UnixEpoch.AddSeconds(1000 + seconds));
 
     private IReadOnlyList<NodeEffect> Open(string session, ByteString instance, double seconds)
     {
@@ -162,7 +176,7 @@ public class NodeStateTests
 
     private IReadOnlyList<NodeEffect> Admit(NodeEffect.Admit admit, double seconds)
     {
-        _state.Admitted(admit.Ticket, new AdmitInstanceReply { Outcome = AdmitInstanceReply.Types.Outcome.Admitted, HighestSeq = 4, InstanceOrdinal = 2 }, At(seconds));
+        _state.Admitted(admit.Ticket, new AdmitInstanceReply { Outcome = AdmitInstanceReply.Types.Outcome.Admitted, HighestSeq = 4 }, At(seconds));
         return _state.TakeEffects();
     }
 

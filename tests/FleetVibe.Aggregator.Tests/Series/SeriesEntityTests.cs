@@ -71,6 +71,22 @@ public class SeriesEntityTests(ITestOutputHelper output) : VirtualTimeKit(output
     }
 
     [Fact]
+    public async Task Windows_are_published_on_when_the_clock_is_set_back()
+    {
+        var entity = Start();
+        entity.Tell(Wire.Merge("a", 1, W, Wire.Totals(3)));
+        await ExpectMsgAsync<ContributionSettled>();
+        await Pass(TimeSpan.FromSeconds(4), entity);
+        while (await TryTake() is not null)
+        {
+        }
+
+        Time.SetBack(TimeSpan.FromHours(1));
+        await Pass(TimeSpan.FromSeconds(4), entity);
+        Assert.Equal(3u, Assert.Single((await TryTake())!.Series.Windows).Totals.Requests);
+    }
+
+    [Fact]
     public async Task A_moving_entity_answers_the_commit_under_way_before_it_stops()
     {
         var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -18,11 +18,11 @@ public abstract class SeriesStateKit
 
     private protected SeriesState State { get; set; } = new(Wire.Series, new SeriesRules());
 
-    private protected DateTimeOffset Now { get; set; } = At(W);
+    private protected Moment Now { get; set; } = At(W);
 
     private protected bool HoldsCommits { get; set; }
 
-    private protected static DateTimeOffset At(double unixSeconds) => DateTimeOffset.UnixEpoch.AddSeconds(unixSeconds);
+    private protected static Moment At(double unixSeconds) => Clock.At(DateTimeOffset.UnixEpoch.AddSeconds(unixSeconds));
 
     private protected void StartWith(params string[] hosts)
     {
@@ -43,9 +43,11 @@ public abstract class SeriesStateKit
         Run();
     }
 
-    private protected void TickAt(double unixSeconds)
+    private protected void TickAt(double unixSeconds) => TickAt(At(unixSeconds));
+
+    private protected void TickAt(Moment now)
     {
-        Now = At(unixSeconds);
+        Now = now;
         State.Tick(Now);
         Run();
     }

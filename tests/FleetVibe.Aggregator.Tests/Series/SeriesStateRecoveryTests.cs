@@ -89,6 +89,83 @@ public class SeriesStateRecoveryTests : SeriesStateKit
         Assert.Equal(8, State.TakeEffects().OfType<SeriesEffect.Load>().Count());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_part_that_is_sent_again_while_its_window_is_not_loaded_takes_no_more_room(bool isEarly)
+    {
+        StartWithRoomFor(new SeriesRules { MaxWaiting = 2 }, isEarly);
+        for (var copy = 0; copy < 5; copy++)
+        {
+            Offer("a", requests: 3);
+        }
+
+        Offer("b", requests: 4);
+        Offer("c", requests: 5);
+        Load(isEarly);
+        Assert.Equal(["a", "b"], Settled().Select(settled => settled.Record.Node));
+        Assert.Equal(7u, Window(W).Totals.Requests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_waits_for_windows_that_are_not_loaded_is_bounded_in_bytes(bool isEarly)
+    {
+        var size = Wire.Merge("a", 1, W, Wire.Totals(3)).CalculateSize();
+        StartWithRoomFor(new SeriesRules { MaxWaitingBytes = (2 * size) + 1 }, isEarly);
+        foreach (var host in new[] { "a", "b", "c", "a" })
+        {
+            Offer(host, requests: 3);
+        }
+
+        Load(isEarly);
+        Assert.Equal(["a", "b"], Settled().Select(settled => settled.Record.Node).Order(StringComparer.Ordinal));
+
+        // What was taken out makes room.
+        Offer("c", requests: 3);
+        Run();
+        TickAt(W + 102);
+        Assert.Equal(3, Settled().Count);
+    }
+
+    [Fact]
+    public void What_failed_is_tried_again_in_time_when_the_clock_is_set_back()
+    {
+        State.Start();
+        State.TakeEffects();
+        State.OpenWindowsFailed(At(W));
+        State.Tick(At(W + 1).SetBack());
+        Assert.IsType<SeriesEffect.LoadOpen>(Assert.Single(State.TakeEffects()));
+
+        State.OpenWindowsLoaded(new LoadOpenWindowsReply(), At(W + 1).SetBack());
+        State.Merge(Wire.Merge("a", 1, W - 50_000, Wire.Totals(3)), "session", At(W + 1).SetBack());
+        var load = Assert.IsType<SeriesEffect.Load>(Assert.Single(State.TakeEffects()));
+        State.WindowLoadFailed(load.Window, load.Ticket, At(W + 1).SetBack());
+        State.Tick(At(W + 2).SetBack(2));
+        load = Assert.IsType<SeriesEffect.Load>(Assert.Single(State.TakeEffects()));
+
+        State.WindowLoaded(load.Window, load.Ticket, Gateway.Load(load.Window.ToWire(Wire.Series)), At(W + 2).SetBack(2));
+        State.Tick(At(W + 3).SetBack(3));
+        var commit = Assert.IsType<SeriesEffect.Commit>(Assert.Single(State.TakeEffects()));
+        State.CommitFailed(commit.Window, commit.Ticket, At(W + 3).SetBack(3));
+        State.Tick(At(W + 5).SetBack(4));
+        Assert.IsType<SeriesEffect.Commit>(Assert.Single(State.TakeEffects()));
+    }
+
+    [Fact]
+    public void Windows_are_due_once_more_after_the_clock_was_set_back()
+    {
+        StartWith("a");
+        TickAt(W + 24);
+        Assert.NotNull(Window(W + 10));
+
+        TickAt(At(W + 34).SetBack());
+        State.Declare(new DeclareHost { Series = Wire.Series, Host = "a" }, Now);
+        TickAt(At(W + 54).SetBack());
+        Assert.Equal(["a"], Window(W - 3600 + 40).ExpectedHosts);
+    }
+
     [Fact]
     public void A_part_that_was_refused_before_is_never_merged()
     {
@@ -181,6 +258,32 @@ public class SeriesStateRecoveryTests : SeriesStateKit
         TickAt(W + 600);
 
         Assert.True(Assert.Single(Gateway.Windows).Value.Final);
+    }
+
+    private void StartWithRoomFor(SeriesRules rules, bool isEarly)
+    {
+        Now = At(W + 100);
+        State = new SeriesState(Wire.Series, rules);
+        State.Start();
+        if (!isEarly)
+        {
+            State.OpenWindowsLoaded(new LoadOpenWindowsReply(), Now);
+        }
+
+        State.TakeEffects();
+    }
+
+    private void Offer(string node, int requests) => State.Merge(Wire.Merge(node, 1, W, Wire.Totals(requests)), node, Now);
+
+    private void Load(bool isEarly)
+    {
+        if (isEarly)
+        {
+            State.OpenWindowsLoaded(new LoadOpenWindowsReply(), Now);
+        }
+
+        Run();
+        TickAt(W + 101);
     }
 
     [Fact]

@@ -63,6 +63,8 @@ internal sealed class SeriesWorld
         Restart(1);
     }
 
+    private Moment Now => Clock.At(_now);
+
     public int LostSwaps => _gateway.LostSwaps;
 
     public int Commits => _gateway.Commits;
@@ -100,13 +102,13 @@ internal sealed class SeriesWorld
         var owner = _random.Next(2);
         if (Chance(0.3))
         {
-            Feed(owner, state => state.Tick(_now));
+            Feed(owner, state => state.Tick(Now));
         }
 
         if (Chance(0.05))
         {
             var host = Hosts[_random.Next(Hosts.Length)];
-            Feed(owner, state => state.Declare(new DeclareHost { Series = Wire.Series, Host = host }, _now));
+            Feed(owner, state => state.Declare(new DeclareHost { Series = Wire.Series, Host = host }, Now));
         }
 
         if (Chance(0.02))
@@ -139,8 +141,8 @@ internal sealed class SeriesWorld
                 }
             }
 
-            Feed(0, state => state.Tick(_now));
-            Feed(1, state => state.Tick(_now));
+            Feed(0, state => state.Tick(Now));
+            Feed(1, state => state.Tick(Now));
             for (var n = 0; n < 1000 && _net.Count > 0; n++)
             {
                 DeliverOne();
@@ -197,7 +199,7 @@ internal sealed class SeriesWorld
         _lastStart = Math.Max(_lastStart, start);
     }
 
-    private void Offer(MergeContribution message, int owner) => Send(() => Feed(owner, state => state.Merge(message, "session", _now)));
+    private void Offer(MergeContribution message, int owner) => Send(() => Feed(owner, state => state.Merge(message, "session", Now)));
 
     private void Restart(int owner)
     {
@@ -220,15 +222,15 @@ internal sealed class SeriesWorld
         switch (effect)
         {
             case SeriesEffect.LoadOpen:
-                Call(owner, state, () => _gateway.LoadOpen(Wire.Series), (s, reply) => s.OpenWindowsLoaded(reply, _now), s => s.OpenWindowsFailed(_now));
+                Call(owner, state, () => _gateway.LoadOpen(Wire.Series), (s, reply) => s.OpenWindowsLoaded(reply, Now), s => s.OpenWindowsFailed(Now));
                 break;
             case SeriesEffect.Load load:
                 Call(owner, state, () => _gateway.Load(load.Window.ToWire(Wire.Series)),
-                    (s, window) => s.WindowLoaded(load.Window, load.Ticket, window, _now),
-                    s => s.WindowLoadFailed(load.Window, load.Ticket, _now));
+                    (s, window) => s.WindowLoaded(load.Window, load.Ticket, window, Now),
+                    s => s.WindowLoadFailed(load.Window, load.Ticket, Now));
                 break;
             case SeriesEffect.Commit commit:
-                Call(owner, state, () => Commit(commit.Request), (s, reply) => Answered(s, commit, reply), s => s.CommitFailed(commit.Window, commit.Ticket, _now));
+                Call(owner, state, () => Commit(commit.Request), (s, reply) => Answered(s, commit, reply), s => s.CommitFailed(commit.Window, commit.Ticket, Now));
                 break;
             case SeriesEffect.Refuse refuse:
                 Call(owner, state, () => _gateway.Refuse(refuse.Request), (_, reply) => Send(() => Settle(RecordKey.FromWire(refuse.Request.Part.Record), reply.Fate)), _ => { });
@@ -265,7 +267,7 @@ internal sealed class SeriesWorld
             reply = _gateway.Commit(commit.Request);
         }
 
-        state.CommitAnswered(commit.Window, commit.Ticket, commit.Request, reply, _now);
+        state.CommitAnswered(commit.Window, commit.Ticket, commit.Request, reply, Now);
     }
 
     private void Settle(RecordKey record, Fate fate)

@@ -8,7 +8,7 @@ namespace FleetVibe.Aggregator.Tests.Sessions;
 public class OutstandingRecordsTests
 {
     private static readonly SeriesKey Other = new() { Model = "qwen", Task = "default" };
-    private readonly OutstandingRecords _records = new("gpu-1", Wire.InstanceBytes("gpu-1"), 3);
+    private readonly OutstandingRecords _records = new("gpu-1", Wire.InstanceBytes("gpu-1"));
 
     [Fact]
     public void A_record_is_done_when_every_part_is_answered()
@@ -18,7 +18,7 @@ public class OutstandingRecordsTests
         record.Content.Points.Add(new Point { Measurement = "vibe_model" });
         var parts = _records.Add(record, At(0));
         Assert.Equal(3, parts.Count);
-        Assert.Equal(3u, Assert.IsType<PutPointsRequest>(parts[2].Message).InstanceOrdinal);
+        Assert.Equal(record.Floor, Assert.IsType<PutPointsRequest>(parts[2].Message).Floor);
 
         Settle(7, Wire.Series);
         Settle(7, Other);
@@ -63,6 +63,21 @@ public class OutstandingRecordsTests
         }
 
         Assert.Equal([2, 5, 9.5, 16.25, 26.25, 36.25, 46.25, 56.25], sent);
+    }
+
+    [Fact]
+    public void A_part_without_an_answer_is_sent_again_in_time_when_the_clock_is_set_back()
+    {
+        var record = Wire.NewRecord(7, 1000, 3);
+        record.Content.Points.Add(new Point { Measurement = "vibe_model" });
+        var parts = _records.Add(record, At(0));
+        _records.Asked(7, parts[1].Part);
+        Assert.Single(_records.TakeDue(At(2).SetBack()));
+        Assert.Single(_records.TakeDue(At(5).SetBack(2)));
+
+        _records.Hold(new ContributionHeld { Key = new WindowKey { Series = Wire.Series, Start = 1000 }, Record = Id(7) }, At(6).SetBack(2));
+        _records.GatewayFailed(7, parts[1].Part, At(15).SetBack(2));
+        Assert.Equal(2, _records.TakeDue(At(17).SetBack(3)).Count);
     }
 
     [Fact]
@@ -129,7 +144,7 @@ public class OutstandingRecordsTests
         Assert.Equal(1, _records.Count);
     }
 
-    private static DateTimeOffset At(double seconds) => DateTimeOffset.UnixEpoch.AddSeconds(2000 + seconds);
+    private static Moment At(double seconds) => Clock.At(DateTimeOffset.UnixEpoch.AddSeconds(2000 + seconds));
 
     private static RecordId Id(ulong seq) => new() { Node = "gpu-1", Instance = Wire.InstanceBytes("gpu-1"), Seq = seq };
 

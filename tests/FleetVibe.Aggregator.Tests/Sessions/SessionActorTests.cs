@@ -45,9 +45,9 @@ public class SessionActorTests : VirtualTimeKit
     {
         Say(new AgentMessage { Hello = Wire.Hello("gpu-1") });
         var open = await _nodes.ExpectMsgAsync<OpenSession>();
-        _nodes.Reply(new SessionOpened { Session = open.Session, HighestSeq = 4, InstanceOrdinal = 2 });
+        _nodes.Reply(new SessionOpened { Session = open.Session, HighestSeq = 4 });
         var welcome = (await Heard()).Welcome;
-        Assert.Equal((2u, 4ul, 2ul, "agg-1"), (welcome.Credits, welcome.HighestSeq, welcome.InstanceOrdinal, welcome.Aggregator));
+        Assert.Equal((2u, 4ul, "agg-1"), (welcome.Credits, welcome.HighestSeq, welcome.Aggregator));
         Assert.Equal(77, welcome.ReceivedUnixNs);
         Assert.Equal(1_000_000_000_000_000, welcome.SentUnixNs);
         Assert.Equal("gpu-1", (await _series.ExpectMsgAsync<DeclareHost>()).Host);
@@ -76,6 +76,17 @@ public class SessionActorTests : VirtualTimeKit
         await Open();
         Say(new AgentMessage { Record = Wire.NewRecord(1, 999_970, 3) });
         var first = await _series.ExpectMsgAsync<MergeContribution>();
+        await Pass(TimeSpan.FromSeconds(2), _session);
+        Assert.Equal(first, await _series.ExpectMsgAsync<MergeContribution>());
+    }
+
+    [Fact]
+    public async Task A_part_without_an_answer_is_sent_again_when_the_clock_is_set_back()
+    {
+        await Open();
+        Say(new AgentMessage { Record = Wire.NewRecord(1, 999_970, 3) });
+        var first = await _series.ExpectMsgAsync<MergeContribution>();
+        Time.SetBack(TimeSpan.FromHours(1));
         await Pass(TimeSpan.FromSeconds(2), _session);
         Assert.Equal(first, await _series.ExpectMsgAsync<MergeContribution>());
     }
