@@ -1,23 +1,24 @@
 using Akka.Actor;
+using Akka.Event;
 using FleetVibe.Agent.Spool;
 using FleetVibe.Protocol.V1;
 
 namespace FleetVibe.Agent.Accumulating;
 
-/// <summary>What the accumulator and its neighbours in the agent say to each other.</summary>
+/// <summary>What the accumulator and its neighbours in the agent say to each other. What comes after one of them has ended is no news.</summary>
 internal static class AccumulatorMessages
 {
     /// <summary>From the uplink: how many records may be born as offered; 0 while the stream is down.</summary>
-    internal sealed record SetOfferBudget(int Records) : INoSerializationVerificationNeeded;
+    internal sealed record SetOfferBudget(int Records) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     /// <summary>From the uplink: what to add to this node's clock.</summary>
-    internal sealed record SetClockOffset(TimeSpan Offset) : INoSerializationVerificationNeeded;
+    internal sealed record SetClockOffset(TimeSpan Offset) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     /// <summary>From the uplink: acknowledgements changed the spool.</summary>
-    internal sealed record SpoolChanged(SpoolStatus Status) : INoSerializationVerificationNeeded;
+    internal sealed record SpoolChanged(SpoolStatus Status) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     /// <summary>From the uplink; answered by <see cref="AgentDescription"/>.</summary>
-    internal sealed record DescribeAgent : INoSerializationVerificationNeeded;
+    internal sealed record DescribeAgent : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     /// <param name="Version">Equal versions hold equal windows.</param>
     /// <param name="Body">Without its time.</param>

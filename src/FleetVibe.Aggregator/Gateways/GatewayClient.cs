@@ -20,6 +20,7 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<GatewayClient> _log;
     private readonly Lock _lock = new();
+    private readonly bool[] _holdsOtherLog;
     private string? _logId;
     private CallOutcome? _outcome;
     private int _current;
@@ -32,6 +33,7 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
         }
 
         _addresses = peer.Addresses;
+        _holdsOtherLog = new bool[peer.Addresses.Count];
         _time = time;
         _log = log;
         _channels = [.. peer.Addresses.Select(address => GrpcPeer.CreateChannel(address, peer))];
@@ -110,9 +112,11 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
             return;
         }
 
+        var index = Volatile.Read(ref _current);
         lock (_lock)
         {
             _logId ??= logId;
+            _holdsOtherLog[index] = _logId != logId;
             if (_logId == logId)
             {
                 return;
@@ -120,7 +124,7 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
         }
 
         var text = $"the gateway now holds commit log {logId}, not {_logId}: restart the aggregators to accept it";
-        Note(Volatile.Read(ref _current), CallOutcome.Lost, text, writes: false);
+        Note(index, CallOutcome.Lost, text, writes: false);
         throw new InvalidOperationException(text);
     }
 
@@ -136,8 +140,8 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
                 return;
             }
 
-            // A full store still answers questions.
-            if (outcome == CallOutcome.Answered && before == CallOutcome.Full && !writes)
+            // A full store still answers questions, and so does a gateway whose log cannot be used.
+            if (outcome == CallOutcome.Answered && (_holdsOtherLog[index] || (before == CallOutcome.Full && !writes)))
             {
                 return;
             }
@@ -169,7 +173,7 @@ internal sealed partial class GatewayClient : IGateway, IDisposable
     [LoggerMessage(1, LogLevel.Information, "Gateway {Address} answers")]
     private partial void LogReached(Uri address);
 
-    [LoggerMessage(2, LogLevel.Warning, "Gateway {Address} does not answer ({Error}); windows and records are kept and sent again")]
+    [LoggerMessage(2, LogLevel.Warning, "Gateway {Address} cannot be used ({Error}); windows and records are kept and sent again")]
     private partial void LogLost(Uri address, string error);
 
     [LoggerMessage(3, LogLevel.Error, "Gateway {Address} takes nothing ({Error}); windows and records are kept and sent again")]

@@ -62,7 +62,7 @@ internal sealed class NodeState(string node, TimeSpan unreachable)
         if (_holder is not null && _holder.Instance != instance && Silence(now) < NodeLease.Lasts)
         {
             RefuseName(instance, request.Session, session,
-                $"node \"{node}\" is held by another agent, heard {Silence(now).TotalSeconds:0} s ago: give this one a name of its own, or stop the other");
+                $"node \"{node}\" is held by another agent, heard {Silence(now).TotalSeconds:0} s ago: give this one a name of its own, or stop the other; where that was an earlier run of this one, it is let in after {NodeLease.Lasts.TotalSeconds:0} s");
             return;
         }
 

@@ -89,8 +89,14 @@ public sealed class GatewayClientTests : IAsyncLifetime
         _model.LogId = "another";
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => client.LoadWindow(Request()));
         Assert.Contains("restart the aggregators", error.Message, StringComparison.Ordinal);
+
+        // It answers all the same, which is no news.
+        await client.Commit(new CommitRequest());
+        Assert.Equal((error.Message, false), (client.LastError, client.IsReachable));
         _model.LogId = "log";
         await client.LoadWindow(Request());
+        await client.LoadWindow(Request());
+        Assert.Equal((null, true), (client.LastError, client.IsReachable));
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace FleetVibe.Tests.Postgres;
 /// <summary>A PostgreSQL server of its own in a temporary folder, reached by a socket there: no port, no other's data.</summary>
 internal sealed class PostgresCluster : IDisposable
 {
-    private static int _schemas;
+    private static int Schemas;
 
     private readonly string _folder;
 
@@ -77,7 +77,7 @@ internal sealed class PostgresCluster : IDisposable
     /// <summary>A schema of its own for one log.</summary>
     internal string NewSchema()
     {
-        var schema = FormattableString.Invariant($"log_{Interlocked.Increment(ref _schemas)}");
+        var schema = FormattableString.Invariant($"log_{Interlocked.Increment(ref Schemas)}");
         Execute("CREATE SCHEMA " + schema);
         return schema;
     }

@@ -94,7 +94,7 @@ public sealed class PostgresLogTests(PostgresServer server)
                 new AdmitInstanceRequest { Node = "gpu-1", Instance = TestLog.Instance((byte)i), NextSeq = 1 })));
 
         Assert.Single(replies, r => r.Outcome == AdmitInstanceReply.Types.Outcome.Admitted);
-        Assert.Equal(Enumerable.Range(1, 8).Select(i => (ulong)i), replies.Select(r => r.InstanceOrdinal).Order());
+        Assert.Equal(1UL, replies.Max(r => r.InstanceOrdinal));
     }
 
     [RequiresPostgresFact]

@@ -5,7 +5,7 @@ namespace FleetVibe.Agent.Tests.Sources.Gpus;
 /// <summary>The processes that there are.</summary>
 internal sealed class FakeTable : IProcessTable
 {
-    private readonly Dictionary<int, ProcessFacts> facts = [];
+    private readonly Dictionary<int, ProcessFacts> _facts = [];
 
     public bool SeesHost { get; set; } = true;
 
@@ -13,13 +13,13 @@ internal sealed class FakeTable : IProcessTable
     {
         set
         {
-            facts.Remove(pid);
+            _facts.Remove(pid);
             if (value is not null)
             {
-                facts[pid] = value;
+                _facts[pid] = value;
             }
         }
     }
 
-    public ProcessFacts? Find(int pid) => facts.GetValueOrDefault(pid);
+    public ProcessFacts? Find(int pid) => _facts.GetValueOrDefault(pid);
 }

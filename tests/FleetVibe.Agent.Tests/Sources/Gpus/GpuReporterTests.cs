@@ -7,9 +7,9 @@ namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
 public sealed class GpuReporterTests : SourceActorTest
 {
-    private readonly GpuReporter reporter;
+    private readonly GpuReporter _reporter;
 
-    public GpuReporterTests() => reporter = new GpuReporter(
+    public GpuReporterTests() => _reporter = new GpuReporter(
         new NvidiaSmiSourceSettings(), Accumulator, ActorRefs.Nobody, Time, null, Logging.GetLogger(Sys, "gpus"), "the tool", () => TimeSpan.FromSeconds(10));
 
     [Fact]
@@ -18,8 +18,8 @@ public sealed class GpuReporterTests : SourceActorTest
         Read(1);
         await ReportAsync();
         Read(1030);
-        reporter.OnCollectDue(isStarted: true);
-        reporter.OnFolded();
+        _reporter.OnCollectDue(isStarted: true);
+        _reporter.OnFolded();
         var report = await ReportAsync();
         Assert.Equal((1024, "6", 6L), (report.Gpus.Count, report.Gpus[0].Gpu, report.Status!.SamplesSkipped));
     }
@@ -29,7 +29,7 @@ public sealed class GpuReporterTests : SourceActorTest
     {
         Read(1);
         await ReportAsync();
-        reporter.Start(null);
+        _reporter.Start(null);
         Read(2);
         Assert.Equal(2, (await ReportAsync()).Gpus.Count);
     }
@@ -39,19 +39,19 @@ public sealed class GpuReporterTests : SourceActorTest
     {
         Read(1);
         await ReportAsync();
-        reporter.OnFolded();
-        reporter.OnCollectDue(isStarted: true);
+        _reporter.OnFolded();
+        _reporter.OnCollectDue(isStarted: true);
         Assert.True((await ReportAsync()).Status!.IsUp);
-        reporter.OnFolded();
+        _reporter.OnFolded();
         Time.Advance(TimeSpan.FromSeconds(9));
-        reporter.OnCollectDue(isStarted: true);
+        _reporter.OnCollectDue(isStarted: true);
         Assert.True((await ReportAsync()).Status!.IsUp);
-        reporter.OnFolded();
+        _reporter.OnFolded();
         Time.Advance(TimeSpan.FromSeconds(1));
-        reporter.OnCollectDue(isStarted: true);
+        _reporter.OnCollectDue(isStarted: true);
         Assert.False(Accumulator.HasMessages);
-        reporter.Fail("it fell silent", ErrorClass.Timeout);
-        reporter.ReportIfDue();
+        _reporter.Fail("it fell silent", ErrorClass.Timeout);
+        _reporter.ReportIfDue();
         var status = (await ReportAsync()).Status!;
         Assert.Equal((ErrorClass.Timeout, "it fell silent"), (status.Error, status.ErrorText));
     }
@@ -60,10 +60,10 @@ public sealed class GpuReporterTests : SourceActorTest
     public async Task A_failure_is_said_once_until_samples_come_again() =>
         await EventFilter.Warning("it fails").ExpectAsync(2, () =>
         {
-            reporter.Fail("it fails");
-            reporter.Fail("it fails");
+            _reporter.Fail("it fails");
+            _reporter.Fail("it fails");
             Read(1);
-            reporter.Fail("it fails");
+            _reporter.Fail("it fails");
             return Task.CompletedTask;
         });
 
@@ -71,7 +71,7 @@ public sealed class GpuReporterTests : SourceActorTest
 
     private void Read(int samples)
     {
-        reporter.Alive();
-        reporter.Add(Enumerable.Range(0, samples).Select(i => new GpuSample($"{i}", i, "", Time.GetUtcNow())));
+        _reporter.Alive();
+        _reporter.Add(Enumerable.Range(0, samples).Select(i => new GpuSample($"{i}", i, "", Time.GetUtcNow())));
     }
 }

@@ -10,7 +10,7 @@ public sealed class ProcessWatchTests
 
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddDays(1);
 
-    private readonly FakeTable table = new()
+    private readonly FakeTable _table = new()
     {
         [10] = new ProcessFacts("/opt/venv/bin/python -m vllm.entrypoints.openai.api_server", "/system.slice/engine.service", 1),
         [11] = new ProcessFacts("VLLM::EngineCore", "/system.slice/engine.service", 10),
@@ -21,8 +21,8 @@ public sealed class ProcessWatchTests
     [Fact]
     public void Descendants_and_those_of_the_same_service_are_the_engines_and_the_rest_is_foreign()
     {
-        table[13] = new ProcessFacts("helper", "/system.slice/engine.service", 1);
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        _table[13] = new ProcessFacts("helper", "/system.slice/engine.service", 1);
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         watch.Scan([Gpu], [Process(11, 8 * GiB), Process(12, GiB), Process(13, GiB), Process(20, 2 * GiB)], Now);
         Assert.Equal((1L, 2 * GiB), Marked(watch));
     }
@@ -35,7 +35,7 @@ public sealed class ProcessWatchTests
     [InlineData("other", 1)]
     public void An_entry_names_by_number_group_or_command(string entry, int foreign)
     {
-        var watch = new ProcessWatch(new OwnProcesses([entry]), table);
+        var watch = new ProcessWatch(new OwnProcesses([entry]), _table);
         watch.Scan([Gpu], [Process(20, GiB)], Now);
         Assert.Equal(foreign, Marked(watch).Processes);
     }
@@ -43,7 +43,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_login_session_is_no_service()
     {
-        var watch = new ProcessWatch(new OwnProcesses(["spawn"]), table);
+        var watch = new ProcessWatch(new OwnProcesses(["spawn"]), _table);
         watch.Scan([Gpu], [Process(12, GiB), Process(20, GiB)], Now);
         Assert.Equal((1L, GiB), Marked(watch));
     }
@@ -51,7 +51,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void Where_no_process_looks_like_an_engine_nothing_is_called_foreign()
     {
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         watch.Scan([Gpu], [Process(20, GiB)], Now);
         Assert.Equal((null, null), Marked(watch));
         watch.Scan([Gpu], [Process(20, GiB), Process(11, GiB)], Now);
@@ -61,10 +61,10 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_number_that_was_a_dead_process_and_is_a_foreign_one_is_told_after_its_own_second_scan()
     {
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         IReadOnlyList<GpuProcess> both = [Process(11, GiB), Process(99, GiB)];
         watch.Scan([Gpu], both, Now);
-        table[99] = new ProcessFacts("/usr/bin/miner", "/user.slice/session-3.scope", 1);
+        _table[99] = new ProcessFacts("/usr/bin/miner", "/user.slice/session-3.scope", 1);
 
         Assert.Empty(watch.Scan([Gpu], both, Now.AddSeconds(10)));
         Assert.Equal(ProcessWatch.ForeignKind, Assert.Single(watch.Scan([Gpu], both, Now.AddSeconds(20))).Kind);
@@ -73,7 +73,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_foreign_process_with_little_memory_counts_and_is_no_event()
     {
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         for (var scan = 0; scan < 3; scan++)
         {
             Assert.Empty(watch.Scan([Gpu], [Process(11, GiB), Process(20, 10 << 20)], Now.AddSeconds(scan)));
@@ -85,7 +85,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_dead_process_counts_only_when_a_second_scan_finds_it_dead_and_is_told_once()
     {
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         IReadOnlyList<GpuProcess> both = [Process(11, GiB), Process(99, 3 * GiB, "vllm")];
         Assert.Empty(watch.Scan([Gpu], both, Now));
         Assert.Equal((0L, 0L), Marked(watch));
@@ -104,12 +104,12 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_process_that_lived_at_the_scan_between_was_never_dead()
     {
-        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), table);
+        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), _table);
         IReadOnlyList<GpuProcess> one = [Process(30, GiB)];
         watch.Scan([Gpu], one, Now);
-        table[30] = new ProcessFacts("vllm", "", 1);
+        _table[30] = new ProcessFacts("vllm", "", 1);
         watch.Scan([Gpu], one, Now);
-        table[30] = null;
+        _table[30] = null;
         Assert.Empty(watch.Scan([Gpu], one, Now));
         Assert.Single(watch.Scan([Gpu], one, Now));
     }
@@ -117,7 +117,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void A_foreign_process_of_size_is_told_of_once_without_its_arguments()
     {
-        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), table);
+        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), _table);
         IReadOnlyList<GpuProcess> found = [Process(20, GiB), Process(11, GiB)];
         Assert.Empty(watch.Scan([Gpu], found, Now));
         var told = Assert.Single(watch.Scan([Gpu], found, Now));
@@ -128,8 +128,8 @@ public sealed class ProcessWatchTests
     [Fact]
     public void In_a_container_of_its_own_processes_the_numbers_say_nothing_and_nobody_is_dead()
     {
-        table.SeesHost = false;
-        var watch = new ProcessWatch(new OwnProcesses([]), table);
+        _table.SeesHost = false;
+        var watch = new ProcessWatch(new OwnProcesses([]), _table);
         IReadOnlyList<GpuProcess> found = [Process(11, GiB, "vllm"), Process(500, GiB, "/usr/bin/x")];
         Assert.DoesNotContain(watch.Scan([Gpu], found, Now).Concat(watch.Scan([Gpu], found, Now)), told => told.Kind == ProcessWatch.DeadKind);
         Assert.Equal((1L, GiB), Marked(watch));
@@ -138,7 +138,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void Memory_that_the_driver_does_not_tell_is_absent_and_no_zero()
     {
-        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), table);
+        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), _table);
         watch.Scan([Gpu], [Process(20, null)], Now);
         Assert.Equal((1L, null), Marked(watch));
     }
@@ -146,7 +146,7 @@ public sealed class ProcessWatchTests
     [Fact]
     public void An_old_scan_marks_nothing()
     {
-        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), table);
+        var watch = new ProcessWatch(new OwnProcesses(["vllm"]), _table);
         watch.Scan([Gpu], [Process(20, GiB)], Now);
         Assert.Equal(1, Marked(watch, 35).Processes);
         Assert.Null(Marked(watch, 36).Processes);

@@ -4,9 +4,9 @@ namespace FleetVibe.Agent.Tests.Sources.Gpus;
 
 public sealed class ToolProcessTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-smi-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("fleetvibe-smi-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task A_killed_tool_takes_its_children_with_it()
@@ -51,7 +51,7 @@ public sealed class ToolProcessTests : IDisposable
     public async Task A_tool_that_is_not_there_is_reported_and_not_thrown_over_the_source()
     {
         var lines = new List<string>();
-        var exitCode = await new ToolProcess(TimeProvider.System).RunAsync(Path.Combine(folder, "nvidia-smi"), [], lines.Add, CancellationToken.None);
+        var exitCode = await new ToolProcess(TimeProvider.System).RunAsync(Path.Combine(_folder, "nvidia-smi"), [], lines.Add, CancellationToken.None);
         Assert.Equal(127, exitCode);
         Assert.Contains("No such file", string.Concat(lines), StringComparison.Ordinal);
     }
@@ -71,7 +71,7 @@ public sealed class ToolProcessTests : IDisposable
 
     private string Write(string script)
     {
-        var path = Path.Combine(folder, "tool.sh");
+        var path = Path.Combine(_folder, "tool.sh");
         File.WriteAllText(path, script);
         return path;
     }

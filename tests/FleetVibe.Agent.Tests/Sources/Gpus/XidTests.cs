@@ -9,9 +9,9 @@ public sealed class XidTests : IDisposable
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddDays(1);
 
-    private readonly string file = Path.GetTempFileName();
+    private readonly string _file = Path.GetTempFileName();
 
-    public void Dispose() => File.Delete(file);
+    public void Dispose() => File.Delete(_file);
 
     [Theory]
     [InlineData("NVRM: Xid (PCI:0000:9b:00): 119, pid=2024380, name=nvidia-smi, Timeout after 6s", "0000:9b:00", 119, "pid=2024380, name=nvidia-smi, Timeout after 6s")]
@@ -67,10 +67,10 @@ public sealed class XidTests : IDisposable
     [Fact]
     public void A_restart_goes_on_where_the_checkpoint_stands_and_knows_the_last_fault()
     {
-        File.WriteAllText(file, "NVRM: Xid (PCI:0000:9b:00): 13, before\n");
+        File.WriteAllText(_file, "NVRM: Xid (PCI:0000:9b:00): 13, before\n");
         using var first = Watch();
         first.LookAtLog(Now);
-        File.AppendAllText(file, "NVRM: Xid (PCI:0000:9b:00): 79, fell\n");
+        File.AppendAllText(_file, "NVRM: Xid (PCI:0000:9b:00): 79, fell\n");
         first.LookAtLog(Now);
         var (events, checkpoint) = first.Take();
         Assert.Equal("XID 79 of GPU 0000:9b:00: the GPU fell off the bus: restart the machine, look at power and seating (fell)", Assert.Single(events).Text);
@@ -79,7 +79,7 @@ public sealed class XidTests : IDisposable
         Assert.Empty(events);
         Assert.Null(unchanged);
 
-        File.AppendAllText(file, "NVRM: Xid (PCI:0000:0a:00): 31, while down\n");
+        File.AppendAllText(_file, "NVRM: Xid (PCI:0000:0a:00): 31, while down\n");
         using var second = Watch();
         second.Restore(checkpoint);
         Assert.Equal(79, second.Mark(Sample()).XidLast);
@@ -194,5 +194,5 @@ public sealed class XidTests : IDisposable
 
     private static GpuSample Sample() => new("GPU-a", 0, "", Now) { Pci = "0000:9b:00" };
 
-    private GpuWatch Watch() => new(new OwnProcesses([]), new FakeTable(), new KernelLog(file));
+    private GpuWatch Watch() => new(new OwnProcesses([]), new FakeTable(), new KernelLog(_file));
 }

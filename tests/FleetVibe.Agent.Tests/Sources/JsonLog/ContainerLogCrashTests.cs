@@ -48,21 +48,21 @@ public sealed class ContainerLogCrashTests
 
     private sealed class Container : IDisposable
     {
-        private readonly LogFolder log = new();
-        private readonly FakeTimeProvider time = new();
-        private readonly bool isCri;
-        private readonly string?[] rest = new string?[2];
-        private readonly long[] ids = new long[2];
-        private LogTailer tailer;
-        private byte[]? checkpoint;
-        private int number;
-        private int records;
+        private readonly LogFolder _log = new();
+        private readonly FakeTimeProvider _time = new();
+        private readonly bool _isCri;
+        private readonly string?[] _rest = new string?[2];
+        private readonly long[] _ids = new long[2];
+        private LogTailer _tailer;
+        private byte[]? _checkpoint;
+        private int _number;
+        private int _records;
 
         public Container(bool isCri)
         {
-            this.isCri = isCri;
-            log.Open();
-            tailer = Start();
+            _isCri = isCri;
+            _log.Open();
+            _tailer = Start();
             Look();
         }
 
@@ -72,15 +72,15 @@ public sealed class ContainerLogCrashTests
 
         public long Skipped { get; private set; }
 
-        private bool IsWaiting => rest.Any(text => text is not null);
+        private bool IsWaiting => _rest.Any(text => text is not null);
 
         public void Take(Step step)
         {
             switch (step)
             {
                 case Step.WriteWhole:
-                    End(number % 2);
-                    End(number % 2);
+                    End(_number % 2);
+                    End(_number % 2);
                     break;
                 case Step.WritePieceOfOut or Step.WritePieceOfErr:
                     Piece(step == Step.WritePieceOfOut ? 0 : 1);
@@ -92,15 +92,15 @@ public sealed class ContainerLogCrashTests
                     Look();
                     break;
                 case Step.Crash:
-                    tailer.Dispose();
-                    tailer = Start();
+                    _tailer.Dispose();
+                    _tailer = Start();
                     break;
                 case Step.Rotate when !IsWaiting:
-                    log.Rotate();
+                    _log.Rotate();
                     break;
-                case Step.Compress when File.Exists(log.PathOf("app.jsonl.1")):
+                case Step.Compress when File.Exists(_log.PathOf("app.jsonl.1")):
                     // What is written to it after that is lost by nature; nobody does.
-                    log.Compress("app.jsonl.1", $"app.jsonl.{1000 + number++}.gz");
+                    _log.Compress("app.jsonl.1", $"app.jsonl.{1000 + _number++}.gz");
                     break;
             }
         }
@@ -116,57 +116,57 @@ public sealed class ContainerLogCrashTests
 
         public void Dispose()
         {
-            tailer.Dispose();
-            log.Dispose();
+            _tailer.Dispose();
+            _log.Dispose();
         }
 
-        private LogTailer Start() => new(log.Settings, time, checkpoint, atEnd: false);
+        private LogTailer Start() => new(_log.Settings, _time, _checkpoint, atEnd: false);
 
         private void Piece(int stream)
         {
             Begin(stream);
-            var text = rest[stream]!;
+            var text = _rest[stream]!;
             var length = Math.Min(7, text.Length - 1);
             if (length > 0)
             {
                 Record(stream, text[..length], isLast: false);
-                rest[stream] = text[length..];
+                _rest[stream] = text[length..];
             }
         }
 
         private void End(int stream)
         {
             Begin(stream);
-            Record(stream, rest[stream]!, isLast: true);
-            Written.Add(ids[stream]);
-            rest[stream] = null;
+            Record(stream, _rest[stream]!, isLast: true);
+            Written.Add(_ids[stream]);
+            _rest[stream] = null;
         }
 
         private void Begin(int stream)
         {
-            if (rest[stream] is null)
+            if (_rest[stream] is null)
             {
-                ids[stream] = number++;
-                rest[stream] = LogFolder.Line(ids[stream]);
+                _ids[stream] = _number++;
+                _rest[stream] = LogFolder.Line(_ids[stream]);
             }
         }
 
         private void Record(int stream, string text, bool isLast)
         {
             // As runtimes do: files begin alike only where they are the same.
-            var at = $"2025-11-24T06:00:00.{records++:000000000}Z";
+            var at = $"2025-11-24T06:00:00.{_records++:000000000}Z";
             var name = stream == 0 ? "stdout" : "stderr";
-            log.Write(isCri
+            _log.Write(_isCri
                 ? $"{at} {name} {(isLast ? 'F' : 'P')} {text}\n"
                 : JsonSerializer.Serialize(new { log = isLast ? text + "\n" : text, stream = name, time = at }) + "\n");
         }
 
         private void Look()
         {
-            var batch = tailer.Poll();
+            var batch = _tailer.Poll();
             Read.AddRange(batch.Requests.Select(request => request.InputTokens));
             Skipped += batch.Skipped.Total;
-            checkpoint = batch.Checkpoint ?? checkpoint;
+            _checkpoint = batch.Checkpoint ?? _checkpoint;
         }
     }
 }

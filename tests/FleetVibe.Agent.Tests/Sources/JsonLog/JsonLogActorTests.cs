@@ -10,39 +10,39 @@ namespace FleetVibe.Agent.Tests.Sources.JsonLog;
 
 public sealed class JsonLogActorTests : TestKit
 {
-    private readonly LogFolder log = new();
-    private readonly FakeTimeProvider time = new();
-    private readonly TestProbe accumulator;
+    private readonly LogFolder _log = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly TestProbe _accumulator;
 
     // Virtual time: the actor polls when the test says so.
     public JsonLogActorTests()
         : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"\nakka.loglevel = WARNING") =>
-        accumulator = CreateTestProbe();
+        _accumulator = CreateTestProbe();
 
     [Fact]
     public async Task It_starts_when_told_and_reads_on_only_when_its_report_was_folded()
     {
-        log.WriteLines(2);
+        _log.WriteLines(2);
         var source = await StartAsync();
-        var first = await accumulator.ExpectMsgAsync<SourceReport>();
+        var first = await _accumulator.ExpectMsgAsync<SourceReport>();
         Assert.Equal(("json_log:app.jsonl", 2), (first.SourceKey, first.Requests.Count));
         Assert.NotNull(first.Checkpoint);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         await PollAsync(source);
-        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await _accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
         source.Tell(ReportFolded.Instance);
         await PollAsync(source);
-        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Requests);
+        Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Requests);
     }
 
     [Fact]
     public async Task It_catches_up_as_fast_as_reports_are_folded()
     {
-        log.WriteLines((LogBatch.MaxLines * 2) + 1);
+        _log.WriteLines((LogBatch.MaxLines * 2) + 1);
         var source = await StartAsync();
         foreach (var expected in new[] { LogBatch.MaxLines, LogBatch.MaxLines, 1 })
         {
-            Assert.Equal(expected, (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Count);
+            Assert.Equal(expected, (await _accumulator.ExpectMsgAsync<SourceReport>()).Requests.Count);
             source.Tell(ReportFolded.Instance);
         }
     }
@@ -50,58 +50,58 @@ public sealed class JsonLogActorTests : TestKit
     [Fact]
     public async Task It_goes_on_where_the_last_folded_report_left_off()
     {
-        log.WriteLines(2);
+        _log.WriteLines(2);
         var source = await StartAsync();
-        var folded = await accumulator.ExpectMsgAsync<SourceReport>();
+        var folded = await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         await PollAsync(source);
-        await accumulator.ExpectMsgAsync<SourceReport>();
-        source.Tell(new StartSource(folded.Checkpoint, false, time.GetUtcNow()));
-        Assert.Equal([2], (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
+        await _accumulator.ExpectMsgAsync<SourceReport>();
+        source.Tell(new StartSource(folded.Checkpoint, false, _time.GetUtcNow()));
+        Assert.Equal([2], (await _accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
     }
 
     [Fact]
     public async Task It_reports_how_it_goes_once_an_interval()
     {
         var source = await StartAsync();
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         var missing = await StatusAsync(source);
         Assert.Equal(ErrorClass.FileMissing, missing.Error);
-        Assert.Contains(log.Log, missing.ErrorText, StringComparison.Ordinal);
+        Assert.Contains(_log.Log, missing.ErrorText, StringComparison.Ordinal);
 
-        log.WriteLines(1);
-        log.Write("not json\n");
+        _log.WriteLines(1);
+        _log.Write("not json\n");
         await PollAsync(source);
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         var up = await StatusAsync(source);
-        Assert.Equal((null, "", 1L, time.GetUtcNow()), (up.Error, up.ErrorText, up.SamplesSkipped, up.At));
+        Assert.Equal((null, "", 1L, _time.GetUtcNow()), (up.Error, up.ErrorText, up.SamplesSkipped, up.At));
         Assert.Equal(0, (await StatusAsync(source)).SamplesSkipped);
     }
 
     [Fact]
     public async Task A_log_of_which_no_line_could_ever_be_read_is_not_healthy()
     {
-        var settings = log.Settings with { Model = null };
-        log.Write(string.Concat(Enumerable.Repeat("{\"timestamp\":1763964000}\n", 7)) + "plain text\nplain text\n");
+        var settings = _log.Settings with { Model = null };
+        _log.Write(string.Concat(Enumerable.Repeat("{\"timestamp\":1763964000}\n", 7)) + "plain text\nplain text\n");
         var source = await StartAsync(settings);
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         Assert.Null((await StatusAsync(source)).Error);
 
-        log.Write("plain text\n");
+        _log.Write("plain text\n");
         await PollAsync(source);
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         var status = await StatusAsync(source);
         Assert.Equal(ErrorClass.WrongContent, status.Error);
         Assert.Contains("7 model_missing, 3 not_json", status.ErrorText, StringComparison.Ordinal);
 
-        log.Write("{\"timestamp\":1763964000,\"model\":\"m\"}\n");
+        _log.Write("{\"timestamp\":1763964000,\"model\":\"m\"}\n");
         await PollAsync(source);
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         Assert.Null((await StatusAsync(source)).Error);
     }
@@ -109,10 +109,10 @@ public sealed class JsonLogActorTests : TestKit
     [Fact]
     public async Task Statistics_are_reported_as_gauges_and_other_lines_are_no_fault()
     {
-        var settings = log.Settings with { Format = "vllm_stats" };
-        log.Write("INFO 11-24 06:00:03 [api_server.py:1] ready\nINFO 11-24 06:00:04 [loggers.py:118] Engine 000: Avg prompt throughput: 1.0 tokens/s, Running: 4 reqs, Waiting: 2 reqs, GPU KV cache usage: 12.5%\n");
+        var settings = _log.Settings with { Format = "vllm_stats" };
+        _log.Write("INFO 11-24 06:00:03 [api_server.py:1] ready\nINFO 11-24 06:00:04 [loggers.py:118] Engine 000: Avg prompt throughput: 1.0 tokens/s, Running: 4 reqs, Waiting: 2 reqs, GPU KV cache usage: 12.5%\n");
         var source = await StartAsync(settings);
-        var report = await accumulator.ExpectMsgAsync<SourceReport>();
+        var report = await _accumulator.ExpectMsgAsync<SourceReport>();
         Assert.Equal((4, 2, 12.5), (report.Gauges[0].Running, report.Gauges[0].Waiting, report.Gauges[0].KvCachePercent));
         source.Tell(ReportFolded.Instance);
         var status = await StatusAsync(source);
@@ -122,9 +122,9 @@ public sealed class JsonLogActorTests : TestKit
     [Fact]
     public async Task A_log_with_a_thousand_lines_of_other_things_is_the_wrong_one()
     {
-        log.WriteLines(1000);
-        var source = await StartAsync(log.Settings with { Format = "uvicorn" });
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        _log.WriteLines(1000);
+        var source = await StartAsync(_log.Settings with { Format = "uvicorn" });
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         var status = await StatusAsync(source);
         Assert.Equal(ErrorClass.WrongContent, status.Error);
@@ -134,56 +134,56 @@ public sealed class JsonLogActorTests : TestKit
     [Fact]
     public async Task Logs_of_a_pattern_are_one_source()
     {
-        log.WriteLines(2);
-        File.WriteAllText(log.PathOf("b.jsonl"), LogFolder.Line(7) + "\n");
-        var source = Sys.ActorOf(JsonLogActor.CreateProps(log.Settings with { Path = log.PathOf("*.jsonl"), Name = "all" }, accumulator, time));
-        await accumulator.ExpectMsgAsync<SourceReady>();
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
-        Assert.Equal([0, 1, 7], (await accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
+        _log.WriteLines(2);
+        File.WriteAllText(_log.PathOf("b.jsonl"), LogFolder.Line(7) + "\n");
+        var source = Sys.ActorOf(JsonLogActor.CreateProps(_log.Settings with { Path = _log.PathOf("*.jsonl"), Name = "all" }, _accumulator, _time));
+        await _accumulator.ExpectMsgAsync<SourceReady>();
+        source.Tell(new StartSource(null, false, _time.GetUtcNow()));
+        Assert.Equal([0, 1, 7], (await _accumulator.ExpectMsgAsync<SourceReport>()).Requests.Select(request => request.InputTokens));
     }
 
     [Fact]
     public async Task It_reads_nothing_while_a_status_is_folded()
     {
         var source = await StartAsync();
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         source.Tell(CollectDue.Instance);
-        await accumulator.ExpectMsgAsync<SourceReport>();
-        log.WriteLines(1);
+        await _accumulator.ExpectMsgAsync<SourceReport>();
+        _log.WriteLines(1);
         await PollAsync(source);
-        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await _accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
         source.Tell(ReportFolded.Instance);
         await PollAsync(source);
-        Assert.Single((await accumulator.ExpectMsgAsync<SourceReport>()).Requests);
+        Assert.Single((await _accumulator.ExpectMsgAsync<SourceReport>()).Requests);
     }
 
     [Fact]
     public async Task A_status_that_falls_due_while_a_report_is_folded_goes_out_after_it()
     {
-        log.WriteLines(1);
+        _log.WriteLines(1);
         var source = await StartAsync();
-        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        Assert.Null((await _accumulator.ExpectMsgAsync<SourceReport>()).Status);
         source.Tell(CollectDue.Instance);
         source.Tell(ReportFolded.Instance);
-        Assert.NotNull((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        Assert.NotNull((await _accumulator.ExpectMsgAsync<SourceReport>()).Status);
     }
 
     [Fact]
     public async Task The_first_skipped_line_of_each_reason_is_told_with_its_place()
     {
-        log.Write("not json\n");
-        log.WriteLines(1);
+        _log.Write("not json\n");
+        _log.WriteLines(1);
         var source = await StartAsync();
-        await accumulator.ExpectMsgAsync<SourceReport>();
+        await _accumulator.ExpectMsgAsync<SourceReport>();
         source.Tell(ReportFolded.Instance);
         await EventFilter.Warning(contains: "lines were skipped and will be counted as such: 1 not_json (the first in app.jsonl at byte 0)")
             .ExpectOneAsync(() => StatusAsync(source));
 
-        var before = new FileInfo(log.Log).Length;
-        log.Write("not json\n{\"timestamp\":1763964000,\"model\":\"m\",\"duration_ms\":-1}\n");
+        var before = new FileInfo(_log.Log).Length;
+        _log.Write("not json\n{\"timestamp\":1763964000,\"model\":\"m\",\"duration_ms\":-1}\n");
         await EventFilter.Warning(contains: $"1 bad_duration (the first in app.jsonl at byte {before + 9})").ExpectOneAsync(() => StatusAsync(source));
-        log.Write("not json\n");
+        _log.Write("not json\n");
         await EventFilter.Warning(contains: "lines were skipped").ExpectAsync(0, async () => await StatusAsync(source));
     }
 
@@ -199,11 +199,11 @@ public sealed class JsonLogActorTests : TestKit
             begun.Add(start.Checkpoint);
             return begun.Count == 1 ? first : second;
         });
-        Assert.Equal(reported, (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint);
+        Assert.Equal(reported, (await _accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint);
         source.Tell(ReportFolded.Instance);
         await EventFilter.Error(contains: "starting again at the last folded position").ExpectOneAsync(() => PollAsync(source));
         await PollAsync(source, TimeSpan.FromSeconds(1));
-        Assert.Equal([8], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+        Assert.Equal([8], (await _accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
         Assert.Equal([null, reported], begun);
     }
 
@@ -217,13 +217,13 @@ public sealed class JsonLogActorTests : TestKit
             return new LogBatch { Checkpoint = [7] };
         });
         var source = await StartAsync(start => start.Checkpoint is null ? old : new ScriptedTailer(() => new LogBatch { Checkpoint = [8] }, () => new LogBatch { Checkpoint = [9] }));
-        source.Tell(new StartSource([1], false, time.GetUtcNow()));
-        Assert.Equal([8], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+        source.Tell(new StartSource([1], false, _time.GetUtcNow()));
+        Assert.Equal([8], (await _accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
         source.Tell(ReportFolded.Instance);
         gate.Set();
-        await accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await _accumulator.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
         await PollAsync(source);
-        Assert.Equal([9], (await accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
+        Assert.Equal([9], (await _accumulator.ExpectMsgAsync<SourceReport>()).Checkpoint!);
     }
 
     [Fact]
@@ -241,9 +241,9 @@ public sealed class JsonLogActorTests : TestKit
         source.Tell(CollectDue.Instance);
         await source.Ask<ActorIdentity>(new Identify(0));
         gate.Set();
-        Assert.Null((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        Assert.Null((await _accumulator.ExpectMsgAsync<SourceReport>()).Status);
         source.Tell(ReportFolded.Instance);
-        Assert.NotNull((await accumulator.ExpectMsgAsync<SourceReport>()).Status);
+        Assert.NotNull((await _accumulator.ExpectMsgAsync<SourceReport>()).Status);
     }
 
     [Fact]
@@ -259,33 +259,33 @@ public sealed class JsonLogActorTests : TestKit
     protected override void AfterAll()
     {
         base.AfterAll();
-        log.Dispose();
+        _log.Dispose();
     }
 
     private Task<IActorRef> StartAsync(JsonLogSourceSettings? settings = null) =>
-        StartAsync(JsonLogActor.CreateProps(settings ?? log.Settings, accumulator, time));
+        StartAsync(JsonLogActor.CreateProps(settings ?? _log.Settings, _accumulator, _time));
 
     private Task<IActorRef> StartAsync(Func<StartSource, ILogTailer> open) =>
-        StartAsync(JsonLogActor.CreateProps(log.Settings, accumulator, time, open));
+        StartAsync(JsonLogActor.CreateProps(_log.Settings, _accumulator, _time, open));
 
     private async Task<IActorRef> StartAsync(Props props)
     {
         var source = Sys.ActorOf(props);
-        Assert.Equal("json_log:app.jsonl", (await accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
-        source.Tell(new StartSource(null, false, time.GetUtcNow()));
+        Assert.Equal("json_log:app.jsonl", (await _accumulator.ExpectMsgAsync<SourceReady>()).SourceKey);
+        source.Tell(new StartSource(null, false, _time.GetUtcNow()));
         return source;
     }
 
     private async Task PollAsync(IActorRef source, TimeSpan? wait = null)
     {
         await source.Ask<ActorIdentity>(new Identify(0));
-        ((TestScheduler)Sys.Scheduler).Advance(wait ?? log.Settings.Poll);
+        ((TestScheduler)Sys.Scheduler).Advance(wait ?? _log.Settings.Poll);
     }
 
     private async Task<CollectionStatus> StatusAsync(IActorRef source)
     {
         source.Tell(CollectDue.Instance);
-        var status = (await accumulator.ExpectMsgAsync<SourceReport>()).Status;
+        var status = (await _accumulator.ExpectMsgAsync<SourceReport>()).Status;
         source.Tell(ReportFolded.Instance);
         Assert.NotNull(status);
         return status;
@@ -293,9 +293,9 @@ public sealed class JsonLogActorTests : TestKit
 
     private sealed class ScriptedTailer(params Func<LogBatch>[] looks) : ILogTailer
     {
-        private int next;
+        private int _next;
 
-        public LogBatch Poll() => looks[next++]();
+        public LogBatch Poll() => looks[_next++]();
 
         public void Dispose()
         {

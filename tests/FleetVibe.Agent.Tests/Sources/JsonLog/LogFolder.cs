@@ -8,21 +8,21 @@ namespace FleetVibe.Agent.Tests.Sources.JsonLog;
 /// <summary>A folder with one log in it, and everything that rotations do to logs. Deleted with its files at the end.</summary>
 internal sealed class LogFolder : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-log-").FullName;
-    private readonly List<FileStream> writers = [];
-    private FileStream? writer;
-    private int number;
+    private readonly string _folder = Directory.CreateTempSubdirectory("fleetvibe-log-").FullName;
+    private readonly List<FileStream> _writers = [];
+    private FileStream? _writer;
+    private int _number;
 
-    public string Log => Path.Combine(folder, "app.jsonl");
+    public string Log => Path.Combine(_folder, "app.jsonl");
 
     public JsonLogSourceSettings Settings => new() { Path = Log, Model = "m", StartAt = StartAt.Beginning };
 
     /// <summary>Ids of all whole lines ever written.</summary>
     public List<long> Written { get; } = [];
 
-    public string Folder => folder;
+    public string Folder => _folder;
 
-    public string PathOf(string name) => Path.Combine(folder, name);
+    public string PathOf(string name) => Path.Combine(_folder, name);
 
     public static string Line(long id) => string.Create(
         CultureInfo.InvariantCulture,
@@ -32,21 +32,21 @@ internal sealed class LogFolder : IDisposable
     {
         for (var i = 0; i < count; i++)
         {
-            Write(Line(number) + "\n");
-            Written.Add(number++);
+            Write(Line(_number) + "\n");
+            Written.Add(_number++);
         }
     }
 
     /// <summary>Writes a line in two parts, with something between them.</summary>
     public void WriteSplitLine(Action between)
     {
-        var line = Line(number) + "\n";
+        var line = Line(_number) + "\n";
         var at = line.Length / 2;
         var first = Open();
         Write(line[..at], first);
         between();
         Write(line[at..], first);
-        Written.Add(number++);
+        Written.Add(_number++);
     }
 
     public void Write(string text) => Write(text, Open());
@@ -54,7 +54,7 @@ internal sealed class LogFolder : IDisposable
     /// <summary>Rotates by renaming: <c>.1</c> becomes <c>.2</c> and so on, and the writer reopens.</summary>
     public void Rotate(bool create = true)
     {
-        var numbers = Directory.GetFiles(folder, "app.jsonl.*")
+        var numbers = Directory.GetFiles(_folder, "app.jsonl.*")
             .Select(path => int.TryParse(path.AsSpan(Math.Min(Log.Length + 1, path.Length)), CultureInfo.InvariantCulture, out var i) ? i : 0)
             .Where(i => i > 0);
         foreach (var i in numbers.OrderDescending().ToList())
@@ -67,7 +67,7 @@ internal sealed class LogFolder : IDisposable
             File.Move(Log, $"{Log}.1");
         }
 
-        writer = null;
+        _writer = null;
         if (create)
         {
             Open();
@@ -84,7 +84,7 @@ internal sealed class LogFolder : IDisposable
         }
 
         Open().SetLength(0);
-        writer!.Seek(0, SeekOrigin.Begin);
+        _writer!.Seek(0, SeekOrigin.Begin);
     }
 
     /// <summary>Compresses a rotated file as a rotation does: another inode, the time of the last change kept, the original gone.</summary>
@@ -110,26 +110,26 @@ internal sealed class LogFolder : IDisposable
 
     public void CloseWriter()
     {
-        writer?.Dispose();
-        writer = null;
+        _writer?.Dispose();
+        _writer = null;
     }
 
     /// <summary>Opens the log as a service does: for appending. A writer that was rotated away stays open.</summary>
     public FileStream Open()
     {
-        if (writer is null)
+        if (_writer is null)
         {
-            writer = new FileStream(Log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-            writers.Add(writer);
+            _writer = new FileStream(Log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            _writers.Add(_writer);
         }
 
-        return writer;
+        return _writer;
     }
 
     public void Dispose()
     {
-        writers.ForEach(open => open.Dispose());
-        Directory.Delete(folder, recursive: true);
+        _writers.ForEach(open => open.Dispose());
+        Directory.Delete(_folder, recursive: true);
     }
 
     private static void Write(string text, FileStream target)

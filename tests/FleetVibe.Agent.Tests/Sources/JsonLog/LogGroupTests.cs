@@ -7,18 +7,18 @@ namespace FleetVibe.Agent.Tests.Sources.JsonLog;
 
 public sealed class LogGroupTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("fleetvibe-logs-").FullName;
-    private readonly FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
-    private readonly List<long> read = [];
-    private readonly List<string> notes = [];
-    private LogGroupTailer? tailer;
-    private byte[]? checkpoint;
-    private int number;
+    private readonly string _folder = Directory.CreateTempSubdirectory("fleetvibe-logs-").FullName;
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+    private readonly List<long> _read = [];
+    private readonly List<string> _notes = [];
+    private LogGroupTailer? _tailer;
+    private byte[]? _checkpoint;
+    private int _number;
 
     public void Dispose()
     {
-        tailer?.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _tailer?.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -29,11 +29,11 @@ public sealed class LogGroupTests : IDisposable
         Write("c.txt", 1);
         Restart("*.log", StartAt.End);
         Look();
-        Assert.Empty(read);
+        Assert.Empty(_read);
         Write("a.log", 1);
         Write("d.log", 2);
         Look();
-        Assert.Equal([4, 5, 6], read.Order());
+        Assert.Equal([4, 5, 6], _read.Order());
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class LogGroupTests : IDisposable
         Write("c.log", 1);
         Restart("?.log", StartAt.End);
         Look();
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6], read.Order());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6], _read.Order());
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class LogGroupTests : IDisposable
         Write("a.log", 2);
         Restart("*.log", StartAt.End);
         Assert.Null(Look().Error);
-        Assert.Equal([0, 1], read);
+        Assert.Equal([0, 1], _read);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class LogGroupTests : IDisposable
         File.Move(Path("a.log"), Path("a.log.1"));
         Write("a.log", 1);
         Look();
-        Assert.Equal([0, 1, 3, 4], read);
+        Assert.Equal([0, 1, 3, 4], _read);
     }
 
     [Fact]
@@ -89,11 +89,11 @@ public sealed class LogGroupTests : IDisposable
         File.Move(Path("a.log"), Path("a-2025-11-24T06-00-00.log"));
         Write("a.log", 1);
         Look();
-        time.Advance(TimeSpan.FromMinutes(2));
+        _time.Advance(TimeSpan.FromMinutes(2));
         Look();
         Restart("*.log");
         Look();
-        Assert.Equal([0, 1, 2, 3], read.Order());
+        Assert.Equal([0, 1, 2, 3], _read.Order());
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class LogGroupTests : IDisposable
         Write("worker-2.log", 1);
         Write("worker-1.log", 1);
         Look();
-        Assert.Equal([0, 1, 2, 3], read.Order());
+        Assert.Equal([0, 1, 2, 3], _read.Order());
     }
 
     [Fact]
@@ -117,11 +117,11 @@ public sealed class LogGroupTests : IDisposable
         Look();
         Write("b.log", 2);
         File.Move(Path("b.log"), Path("b.log.1"));
-        File.SetLastWriteTimeUtc(Path("b.log.1"), time.GetUtcNow().UtcDateTime);
+        File.SetLastWriteTimeUtc(Path("b.log.1"), _time.GetUtcNow().UtcDateTime);
         Write("b.log", 1);
         Restart("*.log");
         Look();
-        Assert.Equal([0, 1, 2, 3], read.Order());
+        Assert.Equal([0, 1, 2, 3], _read.Order());
     }
 
     [Fact]
@@ -144,15 +144,15 @@ public sealed class LogGroupTests : IDisposable
         Assert.Contains("b.log", Text(), StringComparison.Ordinal);
         for (var i = 0; i < 4; i++)
         {
-            time.Advance(TimeSpan.FromSeconds(60));
+            _time.Advance(TimeSpan.FromSeconds(60));
             Assert.Null(Look().Error);
         }
 
         Assert.DoesNotContain("b.log", Text(), StringComparison.Ordinal);
-        Assert.Contains(notes, note => note.EndsWith("b.log: is gone, and is followed no more", StringComparison.Ordinal));
+        Assert.Contains(_notes, note => note.EndsWith("b.log: is gone, and is followed no more", StringComparison.Ordinal));
         Write("b.log", 1);
         Look();
-        Assert.Equal([0, 1, 2, 3, 100], read.Order());
+        Assert.Equal([0, 1, 2, 3, 100], _read.Order());
     }
 
     [Fact]
@@ -161,19 +161,19 @@ public sealed class LogGroupTests : IDisposable
         Write("a.log", 2);
         Restart("*.log");
         Look();
-        var away = folder + "-away";
-        Directory.Move(folder, away);
+        var away = _folder + "-away";
+        Directory.Move(_folder, away);
         Restart("*.log");
         for (var i = 0; i < 3; i++)
         {
-            time.Advance(TimeSpan.FromMinutes(5));
+            _time.Advance(TimeSpan.FromMinutes(5));
             Look();
         }
 
-        Directory.Move(away, folder);
+        Directory.Move(away, _folder);
         Write("a.log", 1);
         Look();
-        Assert.Equal([0, 1, 2], read);
+        Assert.Equal([0, 1, 2], _read);
     }
 
     [Fact]
@@ -184,22 +184,22 @@ public sealed class LogGroupTests : IDisposable
         Restart("*.log");
         Assert.True(Look().IsFull);
         Assert.True(Look().IsFull);
-        Assert.Contains(LogBatch.MaxLines * 3L, read);
+        Assert.Contains(LogBatch.MaxLines * 3L, _read);
         Look();
         Look();
-        Assert.Equal(Enumerable.Range(0, (LogBatch.MaxLines * 3) + 1).Select(i => (long)i), read.Order());
+        Assert.Equal(Enumerable.Range(0, (LogBatch.MaxLines * 3) + 1).Select(i => (long)i), _read.Order());
     }
 
     [Fact]
     public void Positions_that_cannot_be_read_count_nothing_twice()
     {
         Write("a.log", 2);
-        checkpoint = "{\"version\":1}"u8.ToArray();
+        _checkpoint = "{\"version\":1}"u8.ToArray();
         Restart("*.log");
         Look();
         Write("a.log", 1);
         Look();
-        Assert.Equal([2], read);
+        Assert.Equal([2], _read);
     }
 
     [Theory]
@@ -255,8 +255,8 @@ public sealed class LogGroupTests : IDisposable
         Write("b.log", 1);
         Restart("*.log", startAt);
         Look();
-        Assert.Equal(isTold ? [2, 3] : [], read);
-        Assert.Equal(isTold ? [$"{Path("a.log")}: is read from its beginning; what was rotated away before (2 files) is not read"] : [], notes);
+        Assert.Equal(isTold ? [2, 3] : [], _read);
+        Assert.Equal(isTold ? [$"{Path("a.log")}: is read from its beginning; what was rotated away before (2 files) is not read"] : [], _notes);
     }
 
     [Fact]
@@ -269,33 +269,33 @@ public sealed class LogGroupTests : IDisposable
 
         Restart("*.log");
         Look();
-        Assert.Equal($"{Path("a.log")}: the status \"odd\" is not known and counts as an error; if it is none, list what means success in success_status", Assert.Single(notes));
+        Assert.Equal($"{Path("a.log")}: the status \"odd\" is not known and counts as an error; if it is none, list what means success in success_status", Assert.Single(_notes));
     }
 
-    private string Path(string name) => System.IO.Path.Combine(folder, name);
+    private string Path(string name) => System.IO.Path.Combine(_folder, name);
 
-    private string Text() => System.Text.Encoding.UTF8.GetString(checkpoint!);
+    private string Text() => System.Text.Encoding.UTF8.GetString(_checkpoint!);
 
     private void Write(string name, int count)
     {
-        File.AppendAllText(Path(name), string.Concat(Enumerable.Range(number, count).Select(id => LogFolder.Line(id) + "\n")));
-        number += count;
+        File.AppendAllText(Path(name), string.Concat(Enumerable.Range(_number, count).Select(id => LogFolder.Line(id) + "\n")));
+        _number += count;
     }
 
     private void Restart(string pattern, StartAt startAt = StartAt.Beginning)
     {
-        tailer?.Dispose();
-        tailer = new LogGroupTailer(
-            new JsonLogSourceSettings { Path = Path(pattern), Model = "m", StartAt = startAt, Name = pattern.ToUpper(CultureInfo.InvariantCulture) }, time, checkpoint, atEnd: false);
+        _tailer?.Dispose();
+        _tailer = new LogGroupTailer(
+            new JsonLogSourceSettings { Path = Path(pattern), Model = "m", StartAt = startAt, Name = pattern.ToUpper(CultureInfo.InvariantCulture) }, _time, _checkpoint, atEnd: false);
     }
 
     private LogBatch Look()
     {
-        time.Advance(LogGroupTailer.LookInterval);
-        var batch = tailer!.Poll();
-        read.AddRange(batch.Requests.Select(request => request.InputTokens));
-        notes.AddRange(batch.Notes);
-        checkpoint = batch.Checkpoint ?? checkpoint;
+        _time.Advance(LogGroupTailer.LookInterval);
+        var batch = _tailer!.Poll();
+        _read.AddRange(batch.Requests.Select(request => request.InputTokens));
+        _notes.AddRange(batch.Notes);
+        _checkpoint = batch.Checkpoint ?? _checkpoint;
         return batch;
     }
 }

@@ -50,24 +50,24 @@ public sealed class LogTailerCrashTests
     /// <summary>An agent whose spool is a list: folded reports with their checkpoints, in order.</summary>
     private sealed class Agent : IDisposable
     {
-        private readonly FakeTimeProvider time = new();
-        private readonly List<(List<long> Ids, byte[]? Checkpoint)> spool = [];
-        private LogTailer tailer;
+        private readonly FakeTimeProvider _time = new();
+        private readonly List<(List<long> Ids, byte[]? Checkpoint)> _spool = [];
+        private LogTailer _tailer;
 
         // Nothing before this report can be read again: its bytes are gone from the disk.
-        private int earliestCrash;
+        private int _earliestCrash;
 
         public Agent()
         {
             Log.Open();
-            tailer = new LogTailer(Settings, time, null, atEnd: false);
+            _tailer = new LogTailer(Settings, _time, null, atEnd: false);
             Look();
-            earliestCrash = spool.Count;
+            _earliestCrash = _spool.Count;
         }
 
         public LogFolder Log { get; } = new();
 
-        public IEnumerable<long> Folded => spool.SelectMany(report => report.Ids);
+        public IEnumerable<long> Folded => _spool.SelectMany(report => report.Ids);
 
         private JsonLogSourceSettings Settings => Log.Settings;
 
@@ -107,24 +107,24 @@ public sealed class LogTailerCrashTests
                     // What is not read by then may be lost by nature, unless a copy is left.
                     LookUntilDone();
                     Log.CopyTruncate(number % 2 == 0 ? null : "app.jsonl-20251124");
-                    earliestCrash = spool.Count;
+                    _earliestCrash = _spool.Count;
                     break;
                 case Step.DeleteAndCreate:
                     LookUntilDone();
                     Log.Delete();
                     Log.Open();
-                    earliestCrash = spool.Count;
+                    _earliestCrash = _spool.Count;
                     break;
                 case Step.WaitUntilQuiet:
                     LookUntilDone();
-                    time.Advance(Settings.RotateWait);
+                    _time.Advance(Settings.RotateWait);
                     Look();
                     break;
                 case Step.CrashToLast:
-                    Crash(spool.Count);
+                    Crash(_spool.Count);
                     break;
                 default:
-                    Crash(Math.Max(earliestCrash, spool.Count - (number % 6)));
+                    Crash(Math.Max(_earliestCrash, _spool.Count - (number % 6)));
                     break;
             }
         }
@@ -137,16 +137,16 @@ public sealed class LogTailerCrashTests
 
         public void Dispose()
         {
-            tailer.Dispose();
+            _tailer.Dispose();
             Log.Dispose();
         }
 
         private bool Look()
         {
-            var batch = tailer.Poll();
+            var batch = _tailer.Poll();
             if (batch.Requests.Count > 0 || batch.Checkpoint is not null)
             {
-                spool.Add(([.. batch.Requests.Select(request => request.InputTokens)], batch.Checkpoint));
+                _spool.Add(([.. batch.Requests.Select(request => request.InputTokens)], batch.Checkpoint));
             }
 
             return batch.Checkpoint is not null;
@@ -161,9 +161,9 @@ public sealed class LogTailerCrashTests
 
         private void Crash(int keep)
         {
-            tailer.Dispose();
-            spool.RemoveRange(keep, spool.Count - keep);
-            tailer = new LogTailer(Settings, time, spool.Last(report => report.Checkpoint is not null).Checkpoint, atEnd: false);
+            _tailer.Dispose();
+            _spool.RemoveRange(keep, _spool.Count - keep);
+            _tailer = new LogTailer(Settings, _time, _spool.Last(report => report.Checkpoint is not null).Checkpoint, atEnd: false);
         }
     }
 }

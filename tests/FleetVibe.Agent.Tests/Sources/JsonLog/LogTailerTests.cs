@@ -8,77 +8,77 @@ namespace FleetVibe.Agent.Tests.Sources.JsonLog;
 
 public sealed class LogTailerTests : IDisposable
 {
-    private readonly LogFolder log = new();
-    private readonly FakeTimeProvider time = new();
-    private readonly List<long> read = [];
-    private readonly List<LogTailer> tailers = [];
-    private byte[]? checkpoint;
+    private readonly LogFolder _log = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly List<long> _read = [];
+    private readonly List<LogTailer> _tailers = [];
+    private byte[]? _checkpoint;
 
     public void Dispose()
     {
-        tailers.ForEach(tailer => tailer.Dispose());
-        log.Dispose();
+        _tailers.ForEach(tailer => tailer.Dispose());
+        _log.Dispose();
     }
 
     [Fact]
     public void A_log_never_seen_before_is_begun_at_its_end_with_the_line_that_is_being_written()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         LogTailer? tailer = null;
-        log.WriteSplitLine(() =>
+        _log.WriteSplitLine(() =>
         {
-            tailer = Start(log.Settings with { StartAt = StartAt.End });
+            tailer = Start(_log.Settings with { StartAt = StartAt.End });
             Look(tailer);
         });
         Look(tailer!);
-        Assert.Equal([3], read);
+        Assert.Equal([3], _read);
     }
 
     [Fact]
     public void A_log_may_be_begun_at_its_beginning()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         Look(Start());
-        Assert.Equal([0, 1, 2], read);
+        Assert.Equal([0, 1, 2], _read);
     }
 
     [Fact]
     public void After_a_lost_spool_a_log_is_begun_at_its_end()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         var tailer = Start(atEnd: true);
         Look(tailer);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         Look(tailer);
-        Assert.Equal([3], read);
+        Assert.Equal([3], _read);
     }
 
     [Fact]
     public void A_log_that_appears_later_is_read_from_its_beginning_after_a_restart_too()
     {
-        var settings = log.Settings with { StartAt = StartAt.End };
+        var settings = _log.Settings with { StartAt = StartAt.End };
         Assert.Equal(ErrorClass.FileMissing, Look(Start(settings)).Error);
-        log.WriteLines(2);
+        _log.WriteLines(2);
         Look(Start(settings));
-        Assert.Equal([0, 1], read);
+        Assert.Equal([0, 1], _read);
     }
 
     [Fact]
     public void A_position_that_cannot_be_read_counts_nothing_twice()
     {
-        log.WriteLines(2);
-        checkpoint = "{\"version\":99}"u8.ToArray();
+        _log.WriteLines(2);
+        _checkpoint = "{\"version\":99}"u8.ToArray();
         var tailer = Start();
         Look(tailer);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         Look(tailer);
-        Assert.Equal([2], read);
+        Assert.Equal([2], _read);
     }
 
     [Fact]
     public void A_batch_is_bounded_and_says_that_more_is_there()
     {
-        log.WriteLines(LogBatch.MaxLines + 1);
+        _log.WriteLines(LogBatch.MaxLines + 1);
         var tailer = Start();
         var first = Look(tailer);
         Assert.Equal((true, LogBatch.MaxLines), (first.IsFull, first.Requests.Count));
@@ -92,7 +92,7 @@ public sealed class LogTailerTests : IDisposable
         var padding = new string('x', 900_000);
         for (var i = 0; i < 6; i++)
         {
-            log.Write($$"""{"timestamp":1763964000,"prompt_tokens":{{i}},"padding":"{{padding}}"}""" + "\n");
+            _log.Write($$"""{"timestamp":1763964000,"prompt_tokens":{{i}},"padding":"{{padding}}"}""" + "\n");
         }
 
         var tailer = Start();
@@ -100,31 +100,31 @@ public sealed class LogTailerTests : IDisposable
         Assert.True(first.IsFull);
         Assert.InRange(first.Requests.Count, 1, 5);
         Look(tailer);
-        Assert.Equal([0, 1, 2, 3, 4, 5], read);
+        Assert.Equal([0, 1, 2, 3, 4, 5], _read);
     }
 
     [Fact]
     public void A_line_too_long_is_skipped_once_even_when_a_restart_falls_into_it()
     {
-        var settings = log.Settings with { MaxLineBytes = 200 };
-        log.WriteLines(1);
-        log.Write(new string('x', 150));
+        var settings = _log.Settings with { MaxLineBytes = 200 };
+        _log.WriteLines(1);
+        _log.Write(new string('x', 150));
         var tailer = Start(settings);
         Assert.Equal(0, Look(tailer).Skipped.Total);
-        log.Write(new string('x', 300_000));
+        _log.Write(new string('x', 300_000));
         Assert.Equal(1, Look(tailer).Skipped[SkipReason.Oversize]);
-        log.Write(LogFolder.Line(99) + "\n");
-        log.WriteLines(1);
+        _log.Write(LogFolder.Line(99) + "\n");
+        _log.WriteLines(1);
         Assert.Equal(0, Look(Start(settings)).Skipped.Total);
-        Assert.Equal([0, 1], read);
+        Assert.Equal([0, 1], _read);
     }
 
     [Fact]
     public void Byte_order_mark_carriage_returns_and_blank_lines_do_no_harm()
     {
-        log.Write("\uFEFF" + LogFolder.Line(0) + "\r\n\r\n  \n" + LogFolder.Line(1) + "\r\n");
+        _log.Write("\uFEFF" + LogFolder.Line(0) + "\r\n\r\n  \n" + LogFolder.Line(1) + "\r\n");
         Assert.Equal(0, Look(Start()).Skipped.Total);
-        Assert.Equal([0, 1], read);
+        Assert.Equal([0, 1], _read);
     }
 
     [Theory]
@@ -132,39 +132,39 @@ public sealed class LogTailerTests : IDisposable
     [InlineData(700_000)]
     public void A_hole_of_NULs_is_skipped_and_counted_once(int length)
     {
-        log.WriteLines(1);
-        log.Write(new string('\0', length));
+        _log.WriteLines(1);
+        _log.Write(new string('\0', length));
         var tailer = Start();
         Assert.Equal(0, Look(tailer).Skipped.Total);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         Assert.Equal(1, Look(tailer).Skipped[SkipReason.NulRun]);
-        Assert.Equal([0, 1], read);
+        Assert.Equal([0, 1], _read);
     }
 
     [Fact]
     public void A_writer_that_goes_on_at_its_old_place_after_a_truncation_loses_nothing_more()
     {
-        log.WriteLines(5);
+        _log.WriteLines(5);
         var tailer = Start();
         Look(tailer);
-        log.CopyTruncate();
+        _log.CopyTruncate();
         Look(tailer);
-        log.Write(new string('\0', 400));
-        log.WriteLines(2);
+        _log.Write(new string('\0', 400));
+        _log.WriteLines(2);
         Look(tailer);
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6], read);
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6], _read);
     }
 
     [Fact]
     public void A_truncated_log_that_grew_beyond_its_old_length_is_read_from_its_beginning()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         var tailer = Start();
         Look(tailer);
-        log.CopyTruncate();
-        log.WriteLines(10);
+        _log.CopyTruncate();
+        _log.WriteLines(10);
         Look(tailer);
-        Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), read);
+        Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), _read);
     }
 
     [Theory]
@@ -172,101 +172,101 @@ public sealed class LogTailerTests : IDisposable
     [InlineData(true)]
     public void What_was_not_read_before_a_copytruncate_is_read_from_the_copy(bool restart)
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         var tailer = Start();
         Look(tailer);
-        log.WriteLines(4);
-        log.CopyTruncate("app.jsonl.1");
-        log.WriteLines(1);
+        _log.WriteLines(4);
+        _log.CopyTruncate("app.jsonl.1");
+        _log.WriteLines(1);
         tailer = restart ? Start() : tailer;
         Look(tailer);
         Look(tailer);
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7], read.Order());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7], _read.Order());
     }
 
     [Fact]
     public void A_copy_that_comes_to_light_only_after_the_log_was_cut_counts_nothing_twice()
     {
-        log.WriteLines(20);
+        _log.WriteLines(20);
         var tailer = Start();
         Look(tailer);
-        log.CopyTruncate("elsewhere");
-        log.WriteLines(1);
+        _log.CopyTruncate("elsewhere");
+        _log.WriteLines(1);
         Assert.Contains("truncated at byte ", Assert.Single(Look(tailer).Notes), StringComparison.Ordinal);
-        File.Move(log.PathOf("elsewhere"), log.PathOf("app.jsonl.1"));
-        log.Rotate();
-        log.WriteLines(1);
+        File.Move(_log.PathOf("elsewhere"), _log.PathOf("app.jsonl.1"));
+        _log.Rotate();
+        _log.WriteLines(1);
         Look(tailer);
-        Assert.Equal(log.Written, read);
+        Assert.Equal(_log.Written, _read);
     }
 
     [Fact]
     public void A_copy_that_was_cut_short_while_nobody_looked_counts_nothing_twice()
     {
-        log.WriteLines(20);
+        _log.WriteLines(20);
         Look(Start());
-        log.CopyTruncate("app.jsonl.1");
-        File.WriteAllBytes(log.PathOf("app.jsonl.1"), File.ReadAllBytes(log.PathOf("app.jsonl.1"))[..^100]);
-        log.WriteLines(1);
+        _log.CopyTruncate("app.jsonl.1");
+        File.WriteAllBytes(_log.PathOf("app.jsonl.1"), File.ReadAllBytes(_log.PathOf("app.jsonl.1"))[..^100]);
+        _log.WriteLines(1);
         var tailer = Start();
         Assert.Contains("is gone; what was written to it after that is lost", Assert.Single(Look(tailer).Notes), StringComparison.Ordinal);
         Look(tailer);
-        Assert.Equal(log.Written, read);
+        Assert.Equal(_log.Written, _read);
     }
 
     [Fact]
     public void Two_rotations_between_two_looks_lose_nothing()
     {
-        log.WriteLines(2);
+        _log.WriteLines(2);
         var tailer = Start();
         Look(tailer);
-        log.WriteLines(2);
-        log.Rotate();
-        log.WriteLines(2);
-        log.Rotate();
-        log.WriteLines(2);
+        _log.WriteLines(2);
+        _log.Rotate();
+        _log.WriteLines(2);
+        _log.Rotate();
+        _log.WriteLines(2);
         Look(tailer);
         Look(tailer);
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7], read.Order());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7], _read.Order());
     }
 
     [Fact]
     public void A_rotated_file_stays_open_for_its_writer_until_it_was_quiet_for_long_enough()
     {
-        log.WriteLines(1);
-        var old = log.Open();
+        _log.WriteLines(1);
+        var old = _log.Open();
         var tailer = Start();
         Look(tailer);
-        log.Rotate();
+        _log.Rotate();
         Look(tailer);
-        time.Advance(log.Settings.RotateWait - TimeSpan.FromSeconds(1));
+        _time.Advance(_log.Settings.RotateWait - TimeSpan.FromSeconds(1));
         Look(tailer);
         WriteTo(old, LogFolder.Line(100) + "\n");
         Look(tailer);
-        time.Advance(log.Settings.RotateWait - TimeSpan.FromSeconds(1));
+        _time.Advance(_log.Settings.RotateWait - TimeSpan.FromSeconds(1));
         WriteTo(old, LogFolder.Line(101) + "\n{\"unfinished");
         Look(tailer);
-        Assert.Equal([0, 100, 101], read);
-        time.Advance(log.Settings.RotateWait);
+        Assert.Equal([0, 100, 101], _read);
+        _time.Advance(_log.Settings.RotateWait);
         Assert.Equal(1, Look(tailer).Skipped[SkipReason.Unfinished]);
-        log.WriteLines(1);
+        _log.WriteLines(1);
         Look(tailer);
-        Assert.Equal([0, 100, 101, 1], read);
+        Assert.Equal([0, 100, 101, 1], _read);
     }
 
     [Fact]
     public void A_file_that_got_the_inode_of_the_last_one_is_another_file()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         Look(Start());
-        log.Delete();
-        log.WriteLines(6);
-        Assert.True(NativeFile.TryStat(log.Log, out var stat, out _));
-        var stored = JsonNode.Parse(checkpoint!)!;
+        _log.Delete();
+        _log.WriteLines(6);
+        Assert.True(NativeFile.TryStat(_log.Log, out var stat, out _));
+        var stored = JsonNode.Parse(_checkpoint!)!;
         stored["files"]![0]!["inode"] = stat.Id.Inode;
-        checkpoint = Encoding.UTF8.GetBytes(stored.ToJsonString());
+        _checkpoint = Encoding.UTF8.GetBytes(stored.ToJsonString());
         Look(Start());
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8], read);
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8], _read);
     }
 
     [Theory]
@@ -274,63 +274,63 @@ public sealed class LogTailerTests : IDisposable
     [InlineData("inode")]
     public void A_log_keeps_its_place_when_a_boot_gives_it_another_number(string number)
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         Look(Start());
-        var stored = JsonNode.Parse(checkpoint!)!;
+        var stored = JsonNode.Parse(_checkpoint!)!;
         stored["files"]![0]![number] = 1;
-        checkpoint = Encoding.UTF8.GetBytes(stored.ToJsonString());
-        log.WriteLines(1);
+        _checkpoint = Encoding.UTF8.GetBytes(stored.ToJsonString());
+        _log.WriteLines(1);
         Look(Start());
-        Assert.Equal([0, 1, 2, 3], read);
+        Assert.Equal([0, 1, 2, 3], _read);
     }
 
     [Fact]
     public void A_restart_before_the_volume_is_mounted_counts_nothing_twice()
     {
-        log.WriteLines(3);
+        _log.WriteLines(3);
         Look(Start());
-        log.CloseWriter();
-        var away = log.Folder + "-away";
-        Directory.Move(log.Folder, away);
+        _log.CloseWriter();
+        var away = _log.Folder + "-away";
+        Directory.Move(_log.Folder, away);
         var tailer = Start();
         var batch = Look(tailer);
         Assert.Equal((ErrorClass.FileMissing, null), (batch.Error, batch.Checkpoint));
-        Directory.Move(away, log.Folder);
-        log.WriteLines(1);
+        Directory.Move(away, _log.Folder);
+        _log.WriteLines(1);
         Look(tailer);
-        Assert.Equal([0, 1, 2, 3], read);
+        Assert.Equal([0, 1, 2, 3], _read);
     }
 
     [Fact]
     public void Copies_archives_and_other_logs_beside_it_are_not_read()
     {
-        log.WriteLines(4);
-        File.WriteAllText(log.PathOf("app.jsonl.7"), LogFolder.Line(700) + "\n");
+        _log.WriteLines(4);
+        File.WriteAllText(_log.PathOf("app.jsonl.7"), LogFolder.Line(700) + "\n");
         var tailer = Start();
         Look(tailer);
-        File.Copy(log.Log, log.PathOf("app.jsonl-20251124"));
-        File.WriteAllBytes(log.PathOf("app.jsonl.3"), [0x1F, 0x8B, 8, 0, 1, 2, 3]);
-        File.WriteAllText(log.PathOf("app.jsonl.errors"), LogFolder.Line(701) + "\n");
-        log.Rotate();
-        log.WriteLines(1);
+        File.Copy(_log.Log, _log.PathOf("app.jsonl-20251124"));
+        File.WriteAllBytes(_log.PathOf("app.jsonl.3"), [0x1F, 0x8B, 8, 0, 1, 2, 3]);
+        File.WriteAllText(_log.PathOf("app.jsonl.errors"), LogFolder.Line(701) + "\n");
+        _log.Rotate();
+        _log.WriteLines(1);
         Assert.Equal(0, Look(tailer).Skipped.Total);
         Look(Start());
-        Assert.Equal([0, 1, 2, 3, 4], read);
+        Assert.Equal([0, 1, 2, 3, 4], _read);
     }
 
     [Fact]
     public void What_cannot_be_read_says_so_and_is_read_once_it_can()
     {
-        Directory.CreateDirectory(log.Log);
+        Directory.CreateDirectory(_log.Log);
         var tailer = Start();
         Assert.Equal(ErrorClass.WrongContent, Look(tailer).Error);
-        Directory.Delete(log.Log);
+        Directory.Delete(_log.Log);
         var batch = Look(tailer);
         Assert.Equal(ErrorClass.FileMissing, batch.Error);
-        Assert.Contains(log.Log, batch.ErrorText, StringComparison.Ordinal);
-        log.WriteLines(1);
+        Assert.Contains(_log.Log, batch.ErrorText, StringComparison.Ordinal);
+        _log.WriteLines(1);
         Assert.Null(Look(tailer).Error);
-        Assert.Equal([0], read);
+        Assert.Equal([0], _read);
     }
 
     [Fact]
@@ -341,21 +341,21 @@ public sealed class LogTailerTests : IDisposable
             return;
         }
 
-        log.WriteLines(2);
+        _log.WriteLines(2);
         Look(Start());
-        File.SetUnixFileMode(log.Log, UnixFileMode.None);
+        File.SetUnixFileMode(_log.Log, UnixFileMode.None);
         var tailer = Start();
         Assert.Equal(ErrorClass.Permission, Look(tailer).Error);
-        File.SetUnixFileMode(log.Log, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        log.WriteLines(1);
+        File.SetUnixFileMode(_log.Log, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _log.WriteLines(1);
         Assert.Null(Look(tailer).Error);
-        Assert.Equal([0, 1, 2], read);
+        Assert.Equal([0, 1, 2], _read);
     }
 
     [Fact]
     public void A_look_that_brings_nothing_changes_no_checkpoint()
     {
-        log.WriteLines(1);
+        _log.WriteLines(1);
         var tailer = Start();
         Look(tailer);
         Assert.Null(Look(tailer).Checkpoint);
@@ -384,16 +384,16 @@ public sealed class LogTailerTests : IDisposable
 
     private LogTailer Start(JsonLogSourceSettings? settings = null, bool atEnd = false)
     {
-        tailers.ForEach(tailer => tailer.Dispose());
-        tailers.Add(new LogTailer(settings ?? log.Settings, time, checkpoint, atEnd));
-        return tailers[^1];
+        _tailers.ForEach(tailer => tailer.Dispose());
+        _tailers.Add(new LogTailer(settings ?? _log.Settings, _time, _checkpoint, atEnd));
+        return _tailers[^1];
     }
 
     private LogBatch Look(LogTailer tailer)
     {
         var batch = tailer.Poll();
-        read.AddRange(batch.Requests.Select(request => request.InputTokens));
-        checkpoint = batch.Checkpoint ?? checkpoint;
+        _read.AddRange(batch.Requests.Select(request => request.InputTokens));
+        _checkpoint = batch.Checkpoint ?? _checkpoint;
         return batch;
     }
 }

@@ -6,9 +6,9 @@ public sealed class KernelLogTests : IDisposable
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddDays(1);
 
-    private readonly string file = Path.GetTempFileName();
+    private readonly string _file = Path.GetTempFileName();
 
-    public void Dispose() => File.Delete(file);
+    public void Dispose() => File.Delete(_file);
 
     [Theory]
     [InlineData("6,1234,98765432,-;NVRM: Xid (PCI:0000:9b:00): 79, x\n SUBSYSTEM=pci\n DEVICE=+pci:0000:9b:00.0\n", 1234, 98_765_432, "NVRM: Xid (PCI:0000:9b:00): 79, x")]
@@ -25,17 +25,17 @@ public sealed class KernelLogTests : IDisposable
     [Fact]
     public void A_file_is_followed_from_its_end_over_whole_lines_and_a_rotation()
     {
-        File.WriteAllText(file, "old\n");
-        using var log = new KernelLog(file);
+        File.WriteAllText(_file, "old\n");
+        using var log = new KernelLog(_file);
         var read = log.Read(null, Now);
         Assert.Empty(read.Records);
-        File.AppendAllText(file, "one\ntwo\nhalf");
+        File.AppendAllText(_file, "one\ntwo\nhalf");
         read = log.Read(read.Position, Now);
         Assert.Equal(["one", "two"], read.Records.Select(record => record.Text));
-        File.AppendAllText(file, " more\n");
+        File.AppendAllText(_file, " more\n");
         read = log.Read(read.Position, Now);
         Assert.Equal(["half more"], read.Records.Select(record => record.Text));
-        File.WriteAllText(file, "x\n");
+        File.WriteAllText(_file, "x\n");
         read = log.Read(read.Position, Now);
         Assert.Equal(["x"], read.Records.Select(record => record.Text));
     }
@@ -43,21 +43,21 @@ public sealed class KernelLogTests : IDisposable
     [Fact]
     public void A_file_that_another_took_the_place_of_is_read_from_its_beginning_though_it_is_longer()
     {
-        File.WriteAllText(file, "old\n");
-        using var log = new KernelLog(file);
+        File.WriteAllText(_file, "old\n");
+        using var log = new KernelLog(_file);
         var position = log.Read(null, Now).Position;
-        File.WriteAllText(file + ".new", "one\ntwo\nthree\n");
-        File.Move(file + ".new", file, overwrite: true);
+        File.WriteAllText(_file + ".new", "one\ntwo\nthree\n");
+        File.Move(_file + ".new", _file, overwrite: true);
         Assert.Equal(["one", "two", "three"], log.Read(position, Now).Records.Select(record => record.Text));
     }
 
     [Fact]
     public void A_line_without_an_end_keeps_nothing_behind_it()
     {
-        File.WriteAllText(file, "");
-        using var log = new KernelLog(file);
+        File.WriteAllText(_file, "");
+        using var log = new KernelLog(_file);
         var position = log.Read(null, Now).Position;
-        File.AppendAllText(file, new string('x', 1 << 20) + "\nlater\n");
+        File.AppendAllText(_file, new string('x', 1 << 20) + "\nlater\n");
         position = log.Read(position, Now).Position;
         Assert.Equal(["later"], log.Read(position, Now).Records.Select(record => record.Text));
     }
@@ -65,8 +65,8 @@ public sealed class KernelLogTests : IDisposable
     [Fact]
     public void A_log_that_cannot_be_read_says_so_and_what_to_do()
     {
-        using var log = new KernelLog(file + ".none");
-        Assert.Equal($"{file}.none is not there, so Xid errors and kills for want of memory are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
+        using var log = new KernelLog(_file + ".none");
+        Assert.Equal($"{_file}.none is not there, so Xid errors and kills for want of memory are not seen: set kernel_log to a file that holds the kernel's messages, or to \"off\"", log.Read(null, Now).Problem);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace FleetVibe.Agent.Tests.Sources.Nvml;
 /// <summary>A library of one thread's worth: boards by handle, one answer each, and a call that may hang.</summary>
 internal sealed class FakeNvml : INvml, IDisposable
 {
-    private readonly ManualResetEventSlim gate = new(initialState: true);
+    private readonly ManualResetEventSlim _gate = new(initialState: true);
 
     public List<(string Uuid, string Bus)> Boards { get; } = [("GPU-a", "00000000:9B:00.0")];
 
@@ -29,11 +29,11 @@ internal sealed class FakeNvml : INvml, IDisposable
 
     public ulong? Energy { get; set; }
 
-    public void Hang() => gate.Reset();
+    public void Hang() => _gate.Reset();
 
-    public void Release() => gate.Set();
+    public void Release() => _gate.Set();
 
-    public void Dispose() => gate.Dispose();
+    public void Dispose() => _gate.Dispose();
 
     public NvmlReturn Init()
     {
@@ -73,7 +73,7 @@ internal sealed class FakeNvml : INvml, IDisposable
     public NvmlReturn PowerUsage(nint device, out uint milliwatts)
     {
         Hanging++;
-        gate.Wait();
+        _gate.Wait();
         Hanging--;
         return Given(out milliwatts, 250_000u);
     }

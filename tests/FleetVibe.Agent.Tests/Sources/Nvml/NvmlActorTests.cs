@@ -11,8 +11,8 @@ public sealed class NvmlActorTests : SourceActorTest
 {
     private static readonly NvmlSourceSettings Settings = new();
 
-    private readonly FakeNvml nvml = new();
-    private readonly NvmlThread thread = new();
+    private readonly FakeNvml _nvml = new();
+    private readonly NvmlThread _thread = new();
 
     [Fact]
     public async Task Every_interval_all_boards_are_one_report()
@@ -24,7 +24,7 @@ public sealed class NvmlActorTests : SourceActorTest
         Assert.Equal(Time.GetUtcNow(), report.Gpus[0].At);
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
         await NextAsync(source);
-        Assert.Equal(1, nvml.Inits);
+        Assert.Equal(1, _nvml.Inits);
         Assert.Null((await StatusAsync(source)).Error);
     }
 
@@ -32,9 +32,9 @@ public sealed class NvmlActorTests : SourceActorTest
     public async Task A_call_that_hangs_makes_the_source_stuck_and_nothing_else_is_called()
     {
         var source = await StartAsync();
-        nvml.Hang();
+        _nvml.Hang();
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
-        await AwaitConditionAsync(() => Task.FromResult(nvml.Hanging == 1));
+        await AwaitConditionAsync(() => Task.FromResult(_nvml.Hanging == 1));
         for (var i = 0; i < 9; i++)
         {
             await AdvanceAsync(source, TimeSpan.FromSeconds(1));
@@ -54,10 +54,10 @@ public sealed class NvmlActorTests : SourceActorTest
         second.Tell(new StartSource(null, false, Time.GetUtcNow()));
         Assert.Equal(ErrorClass.Timeout, (await StatusAsync(second)).Error);
         await AdvanceAsync(source, TimeSpan.FromMinutes(1));
-        Assert.Equal((1, 1), (nvml.Hanging, nvml.UtilizationCalls));
+        Assert.Equal((1, 1), (_nvml.Hanging, _nvml.UtilizationCalls));
 
         Sys.Stop(second);
-        nvml.Release();
+        _nvml.Release();
         await AwaitConditionAsync(async () =>
         {
             source.Tell(CollectDue.Instance);
@@ -71,7 +71,7 @@ public sealed class NvmlActorTests : SourceActorTest
     {
         var instead = CreateTestProbe();
         var source = Sys.ActorOf(NvmlActor.CreateProps(
-            Settings, Accumulator, Time, thread, NoLibrary, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => Akka.Actor.Props.Create(() => new Relay(instead))));
+            Settings, Accumulator, Time, _thread, NoLibrary, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => Akka.Actor.Props.Create(() => new Relay(instead))));
         await instead.ExpectMsgAsync("begun");
         source.Tell(CollectDue.Instance);
         await instead.ExpectMsgAsync<CollectDue>();
@@ -88,7 +88,7 @@ public sealed class NvmlActorTests : SourceActorTest
     [Fact]
     public async Task A_driver_that_is_not_loaded_is_asked_again_after_a_pause_that_grows()
     {
-        nvml.InitAnswer = NvmlReturn.DriverNotLoaded;
+        _nvml.InitAnswer = NvmlReturn.DriverNotLoaded;
         var source = await StartAsync();
         foreach (var (second, inits) in new[] { (1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (6, 3), (7, 3), (8, 4) })
         {
@@ -96,10 +96,10 @@ public sealed class NvmlActorTests : SourceActorTest
             await AwaitConditionAsync(async () =>
             {
                 await HeardAsync(source);
-                return nvml.Inits >= inits;
+                return _nvml.Inits >= inits;
             });
             await SettledAsync(source);
-            Assert.Equal((second, inits), (second, nvml.Inits));
+            Assert.Equal((second, inits), (second, _nvml.Inits));
         }
 
         Assert.Contains("no NVIDIA driver is loaded", (await StatusAsync(source)).ErrorText, StringComparison.Ordinal);
@@ -108,13 +108,13 @@ public sealed class NvmlActorTests : SourceActorTest
     [Fact]
     public async Task What_the_driver_says_and_what_two_scans_find_are_events()
     {
-        nvml.Running.Add(new NvmlProcess(7, 512 << 20));
-        nvml.Xids.Enqueue((1, 79));
+        _nvml.Running.Add(new NvmlProcess(7, 512 << 20));
+        _nvml.Xids.Enqueue((1, 79));
         var source = await StartAsync();
         var told = new List<(int Second, string Kind)>();
         for (var second = 1; second <= 12; second++)
         {
-            nvml.Answers[1] = second == 12 ? NvmlReturn.GpuIsLost : NvmlReturn.Success;
+            _nvml.Answers[1] = second == 12 ? NvmlReturn.GpuIsLost : NvmlReturn.Success;
             await AdvanceAsync(source, TimeSpan.FromSeconds(1));
             await SettledAsync(source);
             source.Tell(CollectDue.Instance);
@@ -136,24 +136,24 @@ public sealed class NvmlActorTests : SourceActorTest
         await AdvanceAsync(source, TimeSpan.FromSeconds(1));
         await NextAsync(source);
         Sys.Stop(source);
-        await AwaitConditionAsync(() => Task.FromResult(nvml.Shutdowns == 1));
+        await AwaitConditionAsync(() => Task.FromResult(_nvml.Shutdowns == 1));
     }
 
     protected override void AfterAll()
     {
-        nvml.Release();
+        _nvml.Release();
         base.AfterAll();
-        thread.Dispose();
-        nvml.Dispose();
+        _thread.Dispose();
+        _nvml.Dispose();
     }
 
     private Props Props() => NvmlActor.CreateProps(
-        Settings, Accumulator, Time, thread, Load, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => throw new InvalidOperationException("there is a library"));
+        Settings, Accumulator, Time, _thread, Load, () => new GpuWatch(new OwnProcesses([]), new FakeTable(), null), () => throw new InvalidOperationException("there is a library"));
 
     private FakeNvml Load(string library, out string problem)
     {
         problem = "";
-        return nvml;
+        return _nvml;
     }
 
     private Task<IActorRef> StartAsync() => StartAsync(Props(), "nvml:nvml");
@@ -164,18 +164,18 @@ public sealed class NvmlActorTests : SourceActorTest
         await AwaitConditionAsync(() =>
         {
             var free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return Task.FromResult(thread.TryRun(() => 0, (_, _) => free.SetResult()) && free.Task.Wait(TimeSpan.FromSeconds(10)));
+            return Task.FromResult(_thread.TryRun(() => 0, (_, _) => free.SetResult()) && free.Task.Wait(TimeSpan.FromSeconds(10)));
         });
         await HeardAsync(source);
     }
 
     private sealed class Relay : UntypedActor
     {
-        private readonly IActorRef to;
+        private readonly IActorRef _to;
 
-        public Relay(IActorRef to) => (this.to, _) = (to, Tell(to));
+        public Relay(IActorRef to) => (_to, _) = (to, Tell(to));
 
-        protected override void OnReceive(object message) => to.Tell(message);
+        protected override void OnReceive(object message) => _to.Tell(message);
 
         private static bool Tell(IActorRef to)
         {

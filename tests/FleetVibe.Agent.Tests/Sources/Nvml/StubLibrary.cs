@@ -8,13 +8,13 @@ internal sealed class StubLibrary : IDisposable
 {
     public const string WhyNone = "no gcc on this machine to compile the stand-in for NVIDIA's library with";
 
-    private readonly string folder = Directory.CreateTempSubdirectory("nvml").FullName;
-    private readonly nint handle;
+    private readonly string _folder = Directory.CreateTempSubdirectory("nvml").FullName;
+    private readonly nint _handle;
 
     /// <param name="variant">Nothing, OLD or LONG.</param>
     public StubLibrary(string variant = "")
     {
-        Path = System.IO.Path.Combine(folder, "libnvidia-ml.so.1");
+        Path = System.IO.Path.Combine(_folder, "libnvidia-ml.so.1");
         var source = System.IO.Path.Combine(AppContext.BaseDirectory, "Sources", "Nvml", "stub.c");
         List<string> arguments = ["-shared", "-fPIC", "-O1", "-o", Path, source];
         if (variant.Length > 0)
@@ -29,7 +29,7 @@ internal sealed class StubLibrary : IDisposable
             throw new InvalidOperationException("gcc cannot compile the stand-in for NVIDIA's library");
         }
 
-        handle = NativeLibrary.Load(Path);
+        _handle = NativeLibrary.Load(Path);
     }
 
     public static bool CanBeMade { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(path => File.Exists(System.IO.Path.Combine(path, "gcc")));
@@ -37,10 +37,10 @@ internal sealed class StubLibrary : IDisposable
     public string Path { get; }
 
     /// <summary>How often it was opened more than closed.</summary>
-    public int Inits => Marshal.GetDelegateForFunctionPointer<Number>(NativeLibrary.GetExport(handle, "stub_inits"))();
+    public int Inits => Marshal.GetDelegateForFunctionPointer<Number>(NativeLibrary.GetExport(_handle, "stub_inits"))();
 
     /// <summary>Whether a caller hangs.</summary>
-    public bool IsWaiting => Marshal.GetDelegateForFunctionPointer<Number>(NativeLibrary.GetExport(handle, "stub_waiting"))() != 0;
+    public bool IsWaiting => Marshal.GetDelegateForFunctionPointer<Number>(NativeLibrary.GetExport(_handle, "stub_waiting"))() != 0;
 
     /// <summary>The power call does not come back while this is set.</summary>
     public void Hang(bool on) => Set("stub_hang", on ? 1 : 0);
@@ -51,10 +51,10 @@ internal sealed class StubLibrary : IDisposable
     public void Dispose()
     {
         Hang(false);
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(_folder, recursive: true);
     }
 
-    private void Set(string name, int value) => Marshal.GetDelegateForFunctionPointer<Setter>(NativeLibrary.GetExport(handle, name))(value);
+    private void Set(string name, int value) => Marshal.GetDelegateForFunctionPointer<Setter>(NativeLibrary.GetExport(_handle, name))(value);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int Number();
