@@ -156,10 +156,26 @@ internal sealed partial class SpoolStore
 
     private void ForgetClosedWindows(DateTimeOffset now)
     {
-        Execute(
-            "UPDATE closed_windows SET content = NULL WHERE content IS NOT NULL AND changed < $before",
-            ("$before", (now - ClosedKept).ToUnixTimeSeconds()));
+        // SQLite joins pages that a deletion leaves nearly empty, and never those of rows that shrink.
+        foreach (var (start, changed) in TakeClosedBefore((now - ClosedKept).ToUnixTimeSeconds()))
+        {
+            Execute("INSERT INTO closed_windows (start, changed, content) VALUES ($start, $changed, NULL)", ("$start", start), ("$changed", changed));
+        }
+
         Execute("DELETE FROM closed_windows WHERE start < $before", ("$before", (now - ClosedListed).ToUnixTimeSeconds()));
+    }
+
+    private List<(long Start, long Changed)> TakeClosedBefore(long before)
+    {
+        using var command = Command("DELETE FROM closed_windows WHERE content IS NOT NULL AND changed < $before RETURNING start, changed", ("$before", before));
+        using var reader = command.ExecuteReader();
+        var taken = new List<(long, long)>();
+        while (reader.Read())
+        {
+            taken.Add((reader.GetInt64(0), reader.GetInt64(1)));
+        }
+
+        return taken;
     }
 
     // Found targets come and go, each with a name of its own.
