@@ -95,9 +95,8 @@ internal sealed partial class SpoolStore
         _meta.AcceptClockOffset(batch.ClockOffset);
         _records += next.Records.Count;
         LostWhy = batch.Events.Count > 0 ? null : LostWhy;
-        var status = Status;
-        _forecast.Note(batch.At, status.UsedBytes);
-        return new CommitResult(status, next.Records);
+        _forecast.Note(batch.At, SizesOf(next.Records));
+        return new CommitResult(Status, next.Records);
     }
 
     private void Close(ClosingWindow closing, SpoolBatch batch, WindowCloser closer, SpoolStatus status, Draft next)
