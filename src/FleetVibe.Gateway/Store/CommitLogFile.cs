@@ -169,7 +169,7 @@ internal sealed class CommitLogFile : IStoreBackend
             if (version < Schema.Version)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                database.Run(version == 1 ? Schema.FromVersion1 + Schema.FromVersion2 : Schema.FromVersion2);
+                database.Run(Schema.From(version.Value));
                 database.Execute("COMMIT");
                 _logger.LogInformation("The commit log {Path} was brought from schema {Old} to {Version}", Path, version, Schema.Version);
             }

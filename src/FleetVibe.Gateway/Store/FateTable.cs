@@ -21,7 +21,7 @@ internal static class FateTable
         database.Execute(
             "INSERT INTO fates VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             instance.Id, (long)part.Record.Seq, series, (long)key.Level, key.Start, (long)fate, (long)part.Requests, unchecked((long)part.ContentHash));
-        CounterTable.AddRequests(database, instance.Node, fate, part.Requests);
+        CounterTable.AddRequests(database, instance, fate, part.Requests);
         InstanceTable.Raise(database, instance, floor: 0, part.Record.Seq);
     }
 
