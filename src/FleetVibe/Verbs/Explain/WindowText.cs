@@ -118,7 +118,7 @@ internal static class WindowText
 
         if (forgotten > 0 || (window.Contributors.Count == 0 && window.Hosts.Count > 0))
         {
-            WrappedText.Write(output, "", $"{forgotten} requests are of records that the log no longer lists: it does so for an hour. Hosts in the window: {string.Join(", ", window.Hosts)}.");
+            WrappedText.Write(output, "", $"{forgotten} requests are of records that the log no longer lists: it does so for an hour after a window's last revision. Hosts in the window: {string.Join(", ", window.Hosts)}.");
             output.WriteLine();
         }
 
