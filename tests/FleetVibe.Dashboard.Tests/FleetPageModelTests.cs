@@ -83,6 +83,17 @@ public class FleetPageModelTests
     }
 
     [Fact]
+    public void A_node_whose_spool_replaced_a_lost_one_says_so_though_it_balances()
+    {
+        var snapshot = Fleet(100, 0, 0, 100, atGateway: 100);
+        snapshot.Nodes[0].Ledger.ReplacesLostUnixMs = 1_795_507_200_000;
+        var balance = FleetPageModel.From(new FeedState(snapshot, Now, null), Now).Nodes[0].Balance;
+
+        Assert.Equal("balanced", balance.Text);
+        Assert.Contains("held unsent is in no count", Assert.Single(balance.Notes), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_snapshot_to_judge_by_is_the_newest_that_is_old_enough()
     {
         var recent = new RecentSnapshots();

@@ -152,7 +152,7 @@ internal sealed partial class AgentNode : IDisposable
         var instance = ByteString.CopyFrom(hello.Instance);
         var reply = _world.Store.Admit(new AdmitInstanceRequest
         {
-            Node = Name, Instance = instance, NextSeq = hello.HighestOffered + 1, ReadsFromStart = hello is { HighestOffered: 0, ReplacesLost: false },
+            Node = Name, Instance = instance, NextSeq = hello.HighestOffered + 1, ReadsFromStart = hello is { HighestOffered: 0, ReplacedLostAt: null },
         });
         if (answerIsLost)
         {

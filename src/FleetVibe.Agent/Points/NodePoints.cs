@@ -68,7 +68,7 @@ internal sealed class NodePoints(AgentSettings settings, NodeFacts facts)
         AddInteger(point, "config_reloads", facts.Reloads);
         AddInteger(point, "config_reloads_failed", facts.ReloadsFailed);
         AddInteger(point, "discovery_failures", facts.DiscoveryFailures);
-        AddInteger(point, "outage_seconds_left", forecast.SecondsLeft(settings.SpoolMaxBytes));
+        AddInteger(point, "outage_seconds_left", forecast.SecondsLeft(settings.SpoolMaxBytes - status.UsedBytes));
         return point;
     }
 

@@ -60,6 +60,8 @@ internal sealed record Ledger
         RecordsCoalesced = (ulong)RecordsCoalesced,
         SpoolBytes = (ulong)status.UsedBytes,
         SpoolRecords = (ulong)status.Records,
+        Instance = Google.Protobuf.ByteString.CopyFrom(status.Instance),
+        ReplacesLostUnixMs = status.ReplacedLostAt?.ToUnixTimeMilliseconds() ?? 0,
     };
 }
 
@@ -76,8 +78,8 @@ internal sealed record SpoolStatus(long Version, byte[] Instance, ulong NextSeq,
     /// <summary>The highest sequence that was ever offered, acknowledged or not; 0 before the first.</summary>
     internal ulong HighestOffered { get; init; }
 
-    /// <summary>It was begun because an earlier one was lost.</summary>
-    internal bool ReplacesLost { get; init; }
+    /// <summary>When it began in place of a lost one; null where it did not.</summary>
+    internal DateTimeOffset? ReplacedLostAt { get; init; }
 }
 
 /// <summary>A record that a transaction made.</summary>

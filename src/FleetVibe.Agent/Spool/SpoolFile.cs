@@ -15,7 +15,7 @@ internal sealed class SpoolFile : IDisposable
     private const int NotADatabase = 26;
     private const int ReadOnlyDisk = 30; // EROFS
 
-    private static readonly string[] Companions = ["", "-wal", "-shm"];
+    private static readonly string[] Companions = ["", "-wal", "-shm"]; // the last holds no data
 
     private readonly string _directory;
     private readonly FileStream _lock;
@@ -83,6 +83,13 @@ internal sealed class SpoolFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>When the file, or what belongs to it, was written last; null where it is not there. An opening may write it.</summary>
+    internal DateTimeOffset? LastWrite() => LastWriteOf(FileName);
+
+    /// <param name="name">A name as <see cref="SetAside"/> gives it.</param>
+    internal DateTimeOffset? LastWriteOf(string name) => Companions.Take(2).Select(companion => System.IO.Path.Combine(_directory, name + companion))
+        .Where(File.Exists).Select(path => (DateTimeOffset?)File.GetLastWriteTimeUtc(path)).Max();
 
     /// <summary>The newest of those that were set aside; null where there is none.</summary>
     internal string? LastAside =>

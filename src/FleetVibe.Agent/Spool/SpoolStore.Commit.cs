@@ -95,9 +95,8 @@ internal sealed partial class SpoolStore
         _meta.AcceptClockOffset(batch.ClockOffset);
         _records += next.Records.Count;
         LostWhy = batch.Events.Count > 0 ? null : LostWhy;
-        var status = Status;
-        _forecast.Note(batch.At, status.UsedBytes);
-        return new CommitResult(status, next.Records);
+        _forecast.Note(batch.At, SizesOf(next.Records));
+        return new CommitResult(Status, next.Records);
     }
 
     private void Close(ClosingWindow closing, SpoolBatch batch, WindowCloser closer, SpoolStatus status, Draft next)
@@ -156,10 +155,26 @@ internal sealed partial class SpoolStore
 
     private void ForgetClosedWindows(DateTimeOffset now)
     {
-        Execute(
-            "UPDATE closed_windows SET content = NULL WHERE content IS NOT NULL AND changed < $before",
-            ("$before", (now - ClosedKept).ToUnixTimeSeconds()));
+        // SQLite joins pages that a deletion leaves nearly empty, and never those of rows that shrink.
+        foreach (var (start, changed) in TakeClosedBefore((now - ClosedKept).ToUnixTimeSeconds()))
+        {
+            Execute("INSERT INTO closed_windows (start, changed, content) VALUES ($start, $changed, NULL)", ("$start", start), ("$changed", changed));
+        }
+
         Execute("DELETE FROM closed_windows WHERE start < $before", ("$before", (now - ClosedListed).ToUnixTimeSeconds()));
+    }
+
+    private List<(long Start, long Changed)> TakeClosedBefore(long before)
+    {
+        using var command = Command("DELETE FROM closed_windows WHERE content IS NOT NULL AND changed < $before RETURNING start, changed", ("$before", before));
+        using var reader = command.ExecuteReader();
+        var taken = new List<(long, long)>();
+        while (reader.Read())
+        {
+            taken.Add((reader.GetInt64(0), reader.GetInt64(1)));
+        }
+
+        return taken;
     }
 
     // Found targets come and go, each with a name of its own.

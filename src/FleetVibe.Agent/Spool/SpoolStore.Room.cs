@@ -96,6 +96,9 @@ internal sealed partial class SpoolStore
         }
     }
 
+    private IEnumerable<long> SizesOf(IEnumerable<SpooledRecord> records) =>
+        records.Select(record => Count("SELECT bytes FROM records WHERE seq = $seq", ("$seq", (long)record.Seq)));
+
     private MergedRecords Merge(CoalesceGroup group)
     {
         try

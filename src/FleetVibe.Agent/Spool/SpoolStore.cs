@@ -36,7 +36,7 @@ internal sealed partial class SpoolStore : IDisposable
     internal SpoolStatus Status => new(_version, _meta.Instance, (ulong)_meta.NextSeq, Floor(), _meta.Ledger, UsedBytes(), _records, (ulong)_meta.HighestAcked)
     {
         HighestOffered = (ulong)_meta.HighestOffered,
-        ReplacesLost = _meta.ReplacesLost,
+        ReplacedLostAt = _meta.ReplacesLost ? _meta.Created : null,
     };
 
     /// <summary>Opens the store on a database that was proved whole.</summary>

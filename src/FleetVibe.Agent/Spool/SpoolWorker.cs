@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -58,7 +59,7 @@ internal sealed partial class SpoolWorker : IDisposable
     /// <param name="why">What the operator is told.</param>
     internal Task<SpoolStatus> ReplaceAsync(string why) => EnqueueAsync(() =>
     {
-        SetAside("lost", why);
+        SetAside("lost", why, _file!.LastWrite());
         return Store().Status;
     });
 
@@ -77,6 +78,7 @@ internal sealed partial class SpoolWorker : IDisposable
     {
         _file = SpoolFile.Lock(_directory);
         SqliteConnection? connection = null;
+        var written = _file.LastWrite();
         try
         {
             connection = _file.Open();
@@ -84,13 +86,13 @@ internal sealed partial class SpoolWorker : IDisposable
             _store.Load();
             if (_store.IsNew && _file.LastAside is { } aside)
             {
-                TellLost(aside, "it was set aside, and the agent ended before the new one was begun");
+                TellLost(aside, "it was set aside, and the agent ended before the new one was begun" + Gap(_file.LastWriteOf(aside)));
             }
         }
         catch (Exception e) when (e is SpoolDamagedException || (e is SqliteException sqlite && SpoolFile.IsDamage(sqlite)))
         {
             connection?.Dispose();
-            SetAside("damaged", e.Message);
+            SetAside("damaged", e.Message, written);
             Store();
         }
     }
@@ -107,11 +109,16 @@ internal sealed partial class SpoolWorker : IDisposable
         return _store!;
     }
 
-    private void SetAside(string state, string why)
+    private void SetAside(string state, string why, DateTimeOffset? written)
     {
         _store?.Dispose();
-        _lost = (_file!.SetAside(state, _time.GetUtcNow()), why);
+        _lost = (_file!.SetAside(state, _time.GetUtcNow()), why + Gap(written));
     }
+
+    // In which time requests may be missing, as far as that is known.
+    private string Gap(DateTimeOffset? written) => written is { } last
+        ? string.Create(CultureInfo.InvariantCulture, $"; requests from {last.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, its last write, to {_time.GetUtcNow().UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC may be missing, and what it held unsent from before")
+        : "";
 
     private void TellLost(string aside, string why)
     {

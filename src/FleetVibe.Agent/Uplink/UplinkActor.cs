@@ -190,7 +190,7 @@ internal sealed partial class UplinkActor : UntypedActor, IWithTimers
             NextSeq = _helloNextSeq,
             Floor = _status.Floor,
             HighestAcked = _status.HighestAcked,
-            ReadsFromStart = _helloNextSeq == 1 && !_status.ReplacesLost && _settings.Sources.Any(source => source is JsonLogSourceSettings { StartAt: StartAt.Beginning }),
+            ReadsFromStart = _helloNextSeq == 1 && _status.ReplacedLostAt is null && _settings.Sources.Any(source => source is JsonLogSourceSettings { StartAt: StartAt.Beginning }),
             Version = Version,
             SentUnixNs = ClockOffset.Nanoseconds(_time.GetUtcNow()),
         };

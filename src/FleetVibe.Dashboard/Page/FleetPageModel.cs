@@ -71,13 +71,17 @@ internal static class FleetPageModel
         return NodeAccount.From(latest).ToDictionary(a => a.Node, a => LedgerBalance.Of(before?.GetValueOrDefault(a.Node), a), StringComparer.Ordinal);
     }
 
-    private static BalanceLine ToView(Balance balance) => balance.State switch
+    private static BalanceLine ToView(Balance balance)
     {
-        BalanceState.Balanced => new BalanceLine("balanced", "balanced", []),
-        BalanceState.UnderWay => new BalanceLine("underway", balance.OnTheWay > 0 ? $"{balance.OnTheWay} on their way" : "acknowledgements on their way", []),
-        BalanceState.Broken => new BalanceLine("broken", "does not balance", balance.Faults),
-        _ => new BalanceLine("unknown", "not heard, so nobody knows what is on its way", []),
-    };
+        var (state, text) = balance.State switch
+        {
+            BalanceState.Balanced => ("balanced", "balanced"),
+            BalanceState.UnderWay => ("underway", balance.OnTheWay > 0 ? $"{balance.OnTheWay} on their way" : "acknowledgements on their way"),
+            BalanceState.Broken => ("broken", "does not balance"),
+            _ => ("unknown", "not heard, so nobody knows what is on its way"),
+        };
+        return new BalanceLine(state, text, balance.Faults, balance.Notes);
+    }
 
     private static NodeLine ToView(NodeView node, Balance balance, DateTimeOffset now) => new(
         node.Node,
@@ -147,7 +151,7 @@ internal sealed record GpuLine(
 internal sealed record LedgerLine(ulong Seen, ulong Open, ulong Spooled, ulong Committed, ulong Refused, ulong Dropped);
 
 /// <param name="State">balanced, underway, broken or unknown.</param>
-internal sealed record BalanceLine(string State, string Text, IReadOnlyList<string> Faults);
+internal sealed record BalanceLine(string State, string Text, IReadOnlyList<string> Faults, IReadOnlyList<string> Notes);
 
 internal sealed record MemberLine(string Address, string Status, bool Reachable);
 

@@ -124,7 +124,8 @@ function node(n) {
     ledger ? el("p", { class: "soft" }, `${number(ledger.seen)} requests seen: ${number(ledger.committed)} committed, ` +
       `${number(ledger.open + ledger.spooled)} on their way, ${number(ledger.refused)} refused${ledger.dropped ? `, ${number(ledger.dropped)} dropped` : ""}`) : null,
     el("p", {}, "ledger: ", el("span", { class: n.balance.state }, n.balance.text),
-      n.balance.faults.length ? el("span", { class: "bad" }, ": " + n.balance.faults.join("; ")) : null));
+      n.balance.faults.length ? el("span", { class: "bad" }, ": " + n.balance.faults.join("; ")) : null),
+    ...n.balance.notes.map(note => el("p", { class: "soft" }, note)));
 }
 
 function nodes(list) {

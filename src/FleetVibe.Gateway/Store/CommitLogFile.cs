@@ -16,6 +16,7 @@ internal sealed class CommitLogFile : IStoreBackend
     internal const string FileName = "commit-log.db";
 
     private const string DamagedMark = "commit-log.damaged";
+    private const int ReadOnlyDisk = 30; // EROFS
 
     // A full check reads the whole file; above this size only its structure at the root is looked at.
     private const long FullCheckBytes = 256 << 20;
@@ -42,18 +43,27 @@ internal sealed class CommitLogFile : IStoreBackend
     internal static CommitLogFile Open(string folder, TimeProvider clock, ILogger logger, TimeSpan retention)
     {
         FileStream @lock;
+        var lockPath = System.IO.Path.Combine(folder, "commit-log.lock");
         try
         {
             Directory.CreateDirectory(folder);
-            @lock = new FileStream(System.IO.Path.Combine(folder, "commit-log.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            @lock = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (UnauthorizedAccessException e)
         {
             throw new StoreUnusableException($"the commit log's folder {folder} cannot be written: give the service's user write permission", e);
         }
+        catch (IOException e) when (e.HResult == ReadOnlyDisk)
+        {
+            throw new StoreUnusableException($"the commit log's folder {folder} is on a read-only disk: mount it for writing, or set data_dir to another folder", e);
+        }
+        catch (IOException e) when (File.Exists(lockPath))
+        {
+            throw new StoreUnusableException($"another gateway uses {folder} (its lock is {lockPath}): stop it, or give this one a data_dir of its own", e);
+        }
         catch (IOException e)
         {
-            throw new StoreUnusableException($"the commit log in {folder} cannot be opened ({e.Message}): see that no other gateway runs on this folder, and that its disk is not mounted read-only", e);
+            throw new StoreUnusableException($"the commit log's folder {folder} cannot be made ({e.Message}): set data_dir to a folder that can be written", e);
         }
 
         var file = new CommitLogFile(folder, @lock, clock, logger);
@@ -169,7 +179,7 @@ internal sealed class CommitLogFile : IStoreBackend
             if (version < Schema.Version)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                database.Run(version == 1 ? Schema.FromVersion1 + Schema.FromVersion2 : Schema.FromVersion2);
+                database.Run(Schema.From(version.Value));
                 database.Execute("COMMIT");
                 _logger.LogInformation("The commit log {Path} was brought from schema {Old} to {Version}", Path, version, Schema.Version);
             }
@@ -185,7 +195,7 @@ internal sealed class CommitLogFile : IStoreBackend
         }
         catch (SqliteException e) when (e.SqliteErrorCode is 11 or 26 or 1)
         {
-            _logger.LogError(e, "The commit log {Path} cannot be read", Path);
+            _logger.LogError("The commit log {Path} cannot be read: {Error}", Path, e.Message);
             database?.Dispose();
             return null;
         }

@@ -7,8 +7,8 @@ internal static class CounterTable
 
     internal static void Add(Database database, string name, long change) => AddTo(database, WholeLog, name, change);
 
-    /// <summary>Requests of a node that got a fate.</summary>
-    internal static void AddRequests(Database database, string node, Fate fate, ulong requests)
+    /// <summary>Requests of a spool instance that got a fate.</summary>
+    internal static void AddRequests(Database database, InstanceRow instance, Fate fate, ulong requests)
     {
         var name = fate switch
         {
@@ -18,7 +18,11 @@ internal static class CounterTable
             _ => Counter.Undecodable,
         };
         AddTo(database, WholeLog, name, (long)requests);
-        AddTo(database, node, name, (long)requests);
+        AddTo(database, instance.Node, name, (long)requests);
+        if (fate == Fate.Committed && requests > 0)
+        {
+            database.Execute("UPDATE instances SET committed = committed + $2 WHERE id = $1", instance.Id, (long)requests);
+        }
     }
 
     internal static void AddPoints(Database database, PointCounts change)
@@ -49,16 +53,38 @@ internal static class CounterTable
             }
         }
 
-        using var spools = database.Query("SELECT node, COUNT(*) FROM instances WHERE highest_seq > 0 GROUP BY node");
-        while (spools.Read())
+        SetSpools(database, nodes);
+        return nodes.Values;
+    }
+
+    // A sum over instances of which one is not known is not known.
+    private static void SetSpools(Database database, SortedDictionary<string, NodeCommitted> nodes)
+    {
+        using (var rows = database.Query(
+            "SELECT node, COUNT(*), CASE COUNT(committed) WHEN COUNT(*) THEN CAST(SUM(committed) AS BIGINT) END FROM instances WHERE highest_seq > 0 GROUP BY node"))
         {
-            if (nodes.TryGetValue(spools.GetString(0), out var counts))
+            while (rows.Read())
             {
-                counts.Spools = (uint)spools.GetInt64(1);
+                if (nodes.TryGetValue(rows.GetString(0), out var counts))
+                {
+                    counts.Spools = (uint)rows.GetInt64(1);
+                    if (!rows.IsDBNull(2))
+                    {
+                        counts.SpoolsCommitted = (ulong)rows.GetInt64(2);
+                    }
+                }
             }
         }
 
-        return nodes.Values;
+        using var holders = database.Query("SELECT i.node, i.instance, i.committed FROM leases l JOIN instances i ON i.id = l.instance WHERE i.committed IS NOT NULL");
+        while (holders.Read())
+        {
+            if (nodes.TryGetValue(holders.GetString(0), out var counts))
+            {
+                counts.PresentSpool = Google.Protobuf.ByteString.CopyFrom(holders.GetFieldValue<byte[]>(1));
+                counts.PresentCommitted = (ulong)holders.GetInt64(2);
+            }
+        }
     }
 
     private static void Set(NodeCommitted counts, string name, ulong value)

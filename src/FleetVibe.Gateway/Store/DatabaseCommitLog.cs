@@ -12,7 +12,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
     private const int RollUpsInOneTurn = 16;
     private const long ReserveBytes = 1 << 20;
 
-    // Contributors are listed from the fates; a window that may still get parts keeps them.
+    // Contributors are listed from the fates, for this long after a window's last revision.
     private static readonly TimeSpan FatesKept = TimeSpan.FromHours(1);
     private static readonly TimeSpan RollUpsKept = TimeSpan.FromDays(30);
     private static readonly TimeSpan DeadLettersKept = TimeSpan.FromDays(30);
@@ -174,7 +174,7 @@ internal sealed class DatabaseCommitLog : ICommitLog, IOutbox, IDisposable
             RevisionTable.Prune(db, horizon, rollUpsBefore, MostPrunedAtOnce),
             RollUpTable.Prune(db, rollUpsBefore, MostPrunedAtOnce),
             HeadTable.Prune(db, horizon, MostPrunedAtOnce),
-            FateTable.Prune(db, (now - FatesKept).ToUnixTimeSeconds(), MostPrunedAtOnce),
+            FateTable.Prune(db, now - FatesKept, MostPrunedAtOnce),
         ];
         db.Execute("DELETE FROM dead_letters WHERE at_ms < $1", (now - DeadLettersKept).ToUnixTimeMilliseconds());
         return removed.Contains(MostPrunedAtOnce);

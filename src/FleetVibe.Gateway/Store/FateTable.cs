@@ -21,7 +21,7 @@ internal static class FateTable
         database.Execute(
             "INSERT INTO fates VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             instance.Id, (long)part.Record.Seq, series, (long)key.Level, key.Start, (long)fate, (long)part.Requests, unchecked((long)part.ContentHash));
-        CounterTable.AddRequests(database, instance.Node, fate, part.Requests);
+        CounterTable.AddRequests(database, instance, fate, part.Requests);
         InstanceTable.Raise(database, instance, floor: 0, part.Record.Seq);
     }
 
@@ -56,12 +56,17 @@ internal static class FateTable
         }
     }
 
-    /// <summary>Removes fates of windows that began before a moment, only below the floor of their instance. Returns how many.</summary>
-    internal static int Prune(Database database, long before, int most) => database.Execute(
+    /// <summary>
+    /// Removes fates of windows that began before a moment and have no revision since, only below the floor of their instance.
+    /// Returns how many.
+    /// </summary>
+    internal static int Prune(Database database, DateTimeOffset before, int most) => database.Execute(
         """
         DELETE FROM fates WHERE (instance, seq, series) IN (
           SELECT f.instance, f.seq, f.series FROM instances i JOIN fates f ON f.instance = i.id AND f.seq < i.floor
-          WHERE f.start < $1 LIMIT $2)
+          WHERE f.start < $1 AND NOT EXISTS (
+            SELECT 1 FROM revisions r WHERE r.start = f.start AND r.series = f.series AND r.level = f.level AND r.at_ms >= $2)
+          LIMIT $3)
         """,
-        before, (long)most);
+        before.ToUnixTimeSeconds(), before.ToUnixTimeMilliseconds(), (long)most);
 }

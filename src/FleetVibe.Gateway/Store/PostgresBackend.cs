@@ -10,6 +10,9 @@ namespace FleetVibe.Gateway.Store;
 /// </summary>
 internal sealed class PostgresBackend : IStoreBackend
 {
+    private const string ApplicationName = "fleetvibe";
+    private const long FirstVersion = 3;
+
     // Attempts and leases are timed by the gateways' clocks.
     private static readonly TimeSpan MostClockSkew = TimeSpan.FromSeconds(5);
 
@@ -110,7 +113,7 @@ internal sealed class PostgresBackend : IStoreBackend
         text.IncludeErrorDetail = false;
         text.CommandTimeout = 15;
         text.KeepAlive = 10;
-        text.ApplicationName ??= "fleetvibe";
+        text.ApplicationName ??= ApplicationName;
         if (!text.ContainsKey("Timeout"))
         {
             text.Timeout = 5;
@@ -159,7 +162,13 @@ internal sealed class PostgresBackend : IStoreBackend
         if (_writer.Text("SELECT to_regclass('meta')::text") is not null)
         {
             var version = _writer.Number("SELECT schema_version FROM meta");
-            if (version != Schema.Version)
+            if (version == FirstVersion)
+            {
+                RequireAlone();
+                _writer.Run(Schema.ForPostgres(Schema.From(FirstVersion)));
+                _logger.LogInformation("The commit log in {Place} was brought from schema {Old} to {Version}", _writer.Place, version, Schema.Version);
+            }
+            else if (version != Schema.Version)
             {
                 throw new StoreUnusableException($"{_writer.Place} was written by another release of FleetVibe (schema {version}, this one knows {Schema.Version}): run that release");
             }
@@ -171,11 +180,23 @@ internal sealed class PostgresBackend : IStoreBackend
 
         var now = _clock.GetUtcNow();
         var identity = new LogIdentity(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), 1, now.ToUnixTimeSeconds());
-        _writer.Run(Schema.ForPostgres);
+        _writer.Run(Schema.ForPostgres(Schema.Tables));
         _writer.Execute(
             "INSERT INTO meta VALUES (1, $1, $2, $3, $4, $5)", identity.LogId, identity.Generation, identity.Born, Horizon.At(now, retention), (long)Schema.Version);
         _logger.LogInformation("Commit log {LogId} created in {Place}", identity.LogId, _writer.Place);
         return identity;
+    }
+
+    // A gateway of the earlier release would go on without counting what this one compares.
+    private void RequireAlone()
+    {
+        var others = _writer.Number(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()", ApplicationName);
+        if (others > 0)
+        {
+            throw new StoreUnusableException(
+                $"{_writer.Place} is in use by gateways of an earlier release ({others} connections), and its tables have to be brought to this one's: stop them all, then start this one");
+        }
     }
 
     private void WarnOfSkew()

@@ -27,6 +27,12 @@ public sealed record Balance(BalanceState State, ulong OnTheWay, IReadOnlyList<s
     /// </summary>
     public bool NeedsLaterReading { get; init; }
 
-    /// <summary>What a reader must know to compare the figures; null where there is nothing.</summary>
-    public string? Note { get; init; }
+    /// <summary>What a reader must know to compare the figures.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The present spool replaced another: what that one held unsent is in no count.</summary>
+    public bool FollowsAnother { get; init; }
+
+    /// <summary>The gateway does not tell the node's spools apart: whether it has more than the agent sent cannot be seen.</summary>
+    public bool IsHalfChecked { get; init; }
 }

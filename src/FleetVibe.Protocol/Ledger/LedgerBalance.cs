@@ -4,8 +4,8 @@ namespace FleetVibe.Protocol.Ledger;
 
 /// <summary>
 /// Whether the ledger adds up. An agent: seen = open + spooled + acked committed + acked refused + dropped, in one transaction and
-/// so at any instant. Agent and gateway: committed - acked committed is at least 0 and at most what is spooled or open. Points:
-/// produced = queued + delivered + superseded + dead-lettered. Pure.
+/// so at any instant. Agent and gateway: committed - acked committed is at least 0 and at most what is spooled or open, for each
+/// spool. Points: produced = queued + delivered + superseded + dead-lettered. Pure.
 /// </summary>
 public static class LedgerBalance
 {
@@ -46,14 +46,14 @@ public static class LedgerBalance
         var onTheWay = agent.Open + agent.Spooled;
         var state = faults.Count > 0 ? BalanceState.Broken
             : !latest.IsHeard ? BalanceState.NotHeard
-            : onTheWay > 0 || now is not null || IsAhead(latest) ? BalanceState.UnderWay
+            : onTheWay > 0 || now is not null || IsAhead(latest.Gateway, agent) ? BalanceState.UnderWay
             : BalanceState.Balanced;
         return new Balance(state, onTheWay, faults)
         {
             NeedsLaterReading = earlier is null && now is not null,
-            Note = latest.Gateway is { Spools: > 1 } gateway
-                ? $"the gateway counts {gateway.Spools} spools of this name, the agent only its present one"
-                : null,
+            Notes = [.. NotesOn(latest.Gateway, agent)],
+            FollowsAnother = agent.ReplacesLostUnixMs > 0 || latest.Gateway is { Spools: > 1 },
+            IsHalfChecked = latest.Gateway is { } gateway && !IsTold(gateway, agent) && gateway.Spools > 1,
         };
     }
 
@@ -65,6 +65,8 @@ public static class LedgerBalance
         Check("late", gateway.Late, n => n.Late);
         Check("future", gateway.Future, n => n.Future);
         Check("undecodable", gateway.Undecodable, n => n.Undecodable);
+        faults.AddRange(gateway.Nodes.Where(n => n.HasSpoolsCommitted && n.SpoolsCommitted != n.Committed)
+            .Select(n => $"{n.Committed} requests of {n.Node} committed in all, {n.SpoolsCommitted} over its spools"));
         return new Balance(faults.Count > 0 ? BalanceState.Broken : BalanceState.Balanced, 0, faults);
 
         void Check(string what, ulong total, Func<NodeCommitted, ulong> of)
@@ -86,11 +88,38 @@ public static class LedgerBalance
             : new Balance(queued > 0 ? BalanceState.UnderWay : BalanceState.Balanced, queued, []);
     }
 
-    private static bool IsAhead(NodeAccount account) =>
-        account is { Gateway: { Spools: <= 1 } gateway, Agent: { } agent } && gateway.Committed != agent.AckedCommitted;
+    private static IEnumerable<string> NotesOn(NodeCommitted? gateway, AgentLedger agent)
+    {
+        if (gateway is { Spools: > 1 })
+        {
+            yield return CommittedOf(gateway, agent) is { } present
+                ? $"the gateway has {gateway.Committed - Math.Min(present, gateway.Committed)} committed of earlier spools of this name, and {present} of the present one"
+                : $"the gateway counts {gateway.Spools} spools of this name, the agent only its present one";
+        }
 
-    // The upper limit says nothing of an agent that is not heard (it went on after its last word), nor of one whose name an
-    // earlier spool had: the agent's counters began again with the new one.
+        if (agent.ReplacesLostUnixMs > 0)
+        {
+            var since = DateTimeOffset.FromUnixTimeMilliseconds(agent.ReplacesLostUnixMs).UtcDateTime;
+            yield return FormattableString.Invariant($"since {since:yyyy-MM-dd HH:mm:ss} UTC its spool is one in place of a lost one: what that held unsent is in no count");
+        }
+        else if (gateway is { Spools: > 1 })
+        {
+            yield return "what an earlier spool held unsent when it was given up is in no count";
+        }
+    }
+
+    private static bool IsTold(NodeCommitted gateway, AgentLedger agent) => gateway.HasPresentCommitted && agent.Instance.Length > 0;
+
+    // Of the spool whose counters the agent told. Null where that is not known, or where the name has gone over to another meanwhile.
+    private static ulong? CommittedOf(NodeCommitted gateway, AgentLedger agent) =>
+        !IsTold(gateway, agent) ? gateway.Spools <= 1 ? gateway.Committed : null
+        : gateway.PresentSpool == agent.Instance ? gateway.PresentCommitted
+        : null;
+
+    private static bool IsAhead(NodeCommitted? gateway, AgentLedger agent) =>
+        gateway is not null && (CommittedOf(gateway, agent) is { } committed ? committed != agent.AckedCommitted : IsTold(gateway, agent));
+
+    // The upper limit says nothing of an agent that is not heard: it went on after its last word.
     private static string? Compare(NodeAccount earlier, NodeAccount latest)
     {
         if (latest is not { Gateway: { } gateway, Agent: { } agent })
@@ -98,17 +127,21 @@ public static class LedgerBalance
             return null;
         }
 
-        if (earlier.Agent is { } before && HasSameSpool(before, agent) && gateway.Committed < before.AckedCommitted)
+        // All spools together have no less than one of them.
+        var held = CommittedOf(gateway, agent) ?? gateway.Committed;
+        if (earlier.Agent is { } before && HasSameSpool(before, agent) && held < before.AckedCommitted)
         {
-            return $"the gateway committed {gateway.Committed}, fewer than the {before.AckedCommitted} that the agent has acknowledged";
+            return $"the gateway committed {held}{OfWhich(gateway)}, fewer than the {before.AckedCommitted} that the agent has acknowledged";
         }
 
-        return latest.IsHeard && gateway.Spools <= 1
-            && earlier.Gateway is { } committed && committed.Committed > agent.AckedCommitted + agent.Spooled + agent.Open
-                ? $"the gateway committed {committed.Committed}, more than the {agent.AckedCommitted} that the agent has acknowledged, {agent.Spooled} spooled and {agent.Open} open"
+        return latest.IsHeard && earlier.Gateway is { } then
+            && CommittedOf(then, agent) is { } committed && committed > agent.AckedCommitted + agent.Spooled + agent.Open
+                ? $"the gateway committed {committed}{OfWhich(then)}, more than the {agent.AckedCommitted} that the agent has acknowledged, {agent.Spooled} spooled and {agent.Open} open"
                 : null;
+
+        static string OfWhich(NodeCommitted gateway) => gateway is { Spools: > 1, HasPresentCommitted: true } ? " of the present spool" : "";
     }
 
-    // Counters that fell are those of a new spool.
-    private static bool HasSameSpool(AgentLedger before, AgentLedger now) => now.Seen >= before.Seen;
+    // Counters that fell are those of a new spool, where an agent of an earlier release does not say.
+    private static bool HasSameSpool(AgentLedger before, AgentLedger now) => before.Instance == now.Instance && now.Seen >= before.Seen;
 }

@@ -44,6 +44,8 @@ internal static class ReferenceText
     {
         ChoiceType choice => string.Join(", ", choice.Words.Select(w => $"`\"{w}\"`")),
         IntegerType => key.Type.Noun,
+        DurationType limits => $"`{Cell(key.Type.Example)}`; {limits.Min} to {limits.Max}",
+        SizeType limits => $"`{Cell(key.Type.Example)}`; {limits.Min} to {limits.Max}",
         _ => $"`{Cell(key.Type.Example)}`",
     };
 

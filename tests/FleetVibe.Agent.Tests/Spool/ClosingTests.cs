@@ -73,6 +73,29 @@ public sealed class ClosingTests : IDisposable
     }
 
     [Fact]
+    public void Windows_whose_content_is_gone_take_no_page_each()
+    {
+        var settings = Settings(RequestLog with { Model = null });
+        var state = State(settings);
+        long UsedAfter(int firstMinute)
+        {
+            for (var minute = firstMinute; minute < firstMinute + 70; minute++)
+            {
+                var at = minute * 60;
+                state.Fold(Lines(1, [.. Enumerable.Range(0, 25).Select(n => Request(at, 0.1 * (n + 1), series: new SeriesId($"m{n}", "chat")))]), At(at));
+                var records = _spool.Store.Commit(state.TakeBatch(At(at + 12), 0), new WindowCloser(settings)).Records;
+                _spool.Store.Offer([.. records.Select(record => record.Seq)]);
+                _spool.Store.Acknowledge([new SequenceRange { First = records[0].Seq, Last = records[^1].Seq }], []);
+            }
+
+            return _spool.Store.Status.UsedBytes;
+        }
+
+        var first = UsedAfter(0);
+        Assert.InRange(UsedAfter(70), 0, first + 20 * 4096);
+    }
+
+    [Fact]
     public void An_old_window_that_never_had_a_record_gets_its_points_after_days_down()
     {
         var settings = Settings(RequestLog);

@@ -2,7 +2,7 @@ using FleetVibe.Agent.Spool;
 
 namespace FleetVibe.Agent.Tests.Spool;
 
-/// <summary>In which order a filling spool gives way, and how long it lasts.</summary>
+/// <summary>In which order a filling spool gives way.</summary>
 public class RoomRuleTests
 {
     [Theory]
@@ -24,25 +24,4 @@ public class RoomRuleTests
     [InlineData(true, 949, false)]
     public void A_full_spool_is_full_until_there_is_some_room(bool wasFull, long used, bool full) =>
         Assert.Equal(full, RoomRule.IsFull(wasFull, used, 1000));
-
-    [Theory]
-    [InlineData("0:100 60:700", 80L)] // 10 bytes a second, 800 left
-    [InlineData("0:100 60:100", null)]
-    [InlineData("0:700 60:100", null)]
-    [InlineData("0:100 29:700", null)] // too short to tell
-    [InlineData("0:100", null)]
-    [InlineData("", null)]
-    [InlineData("0:100 60:2000", 0L)]
-    [InlineData("0:100 600:101 900:102", 419_400L)] // at the rate of the last minutes
-    [InlineData("900:100 0:100 60:700", 80L)] // the clock was set back
-    public void The_outage_that_is_left_is_told_while_the_spool_grows(string samples, long? left)
-    {
-        var forecast = new OutageForecast();
-        foreach (var sample in samples.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(sample => sample.Split(':')))
-        {
-            forecast.Note(Fixtures.At(int.Parse(sample[0])), long.Parse(sample[1]));
-        }
-
-        Assert.Equal(left, forecast.SecondsLeft(1500));
-    }
 }

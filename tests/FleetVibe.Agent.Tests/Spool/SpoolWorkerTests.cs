@@ -2,6 +2,7 @@ using FleetVibe.Agent.Accumulating;
 using FleetVibe.Agent.Spool;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using static FleetVibe.Agent.Tests.Fixtures;
 
 namespace FleetVibe.Agent.Tests.Spool;
@@ -49,6 +50,21 @@ public sealed class SpoolWorkerTests : IDisposable
         Assert.True((await fresh.RunAsync(store => store.Watch("json_log:old", At(0)))).IsFresh);
         var aside = Assert.Single(Directory.GetFiles(_folder.Path, "spool.damaged-*.db"));
         Assert.Equal(bytes, await File.ReadAllBytesAsync(aside));
+    }
+
+    [Fact]
+    public async Task A_lost_spool_says_from_when_to_when_requests_may_be_missing()
+    {
+        var path = Path.Combine(_folder.Path, SpoolFile.FileName);
+        await File.WriteAllTextAsync(path, new string('x', 5000));
+        File.SetLastWriteTimeUtc(path, At(-3600).UtcDateTime);
+
+        using var fresh = await SpoolWorker.OpenAsync(_folder.Path, new FakeTimeProvider(At(0)), NullLogger.Instance);
+        var contents = await fresh.RunAsync(store => store.Load());
+        Assert.EndsWith("; requests from 2026-09-21 13:13:20 UTC, its last write, to 2026-09-21 14:13:20 UTC may be missing, and what it held unsent from before", contents.LostWhy, StringComparison.Ordinal);
+        var ledger = contents.Status.Ledger.ToWire(contents.Status);
+        Assert.Equal(At(0).ToUnixTimeMilliseconds(), ledger.ReplacesLostUnixMs);
+        Assert.Equal(contents.Status.Instance, ledger.Instance.ToByteArray());
     }
 
     [Fact]
@@ -169,7 +185,7 @@ public sealed class SpoolWorkerTests : IDisposable
 
         Assert.NotEqual(before, (await spool.ReplaceAsync("it went back in time")).Instance);
         Assert.Single(Directory.GetFiles(_folder.Path, "spool.lost-*.db"));
-        Assert.Equal("it went back in time", (await spool.RunAsync(store => store.Load())).LostWhy);
+        Assert.StartsWith("it went back in time; ", (await spool.RunAsync(store => store.Load())).LostWhy, StringComparison.Ordinal);
     }
 
     [SmallDiskFact]
@@ -183,7 +199,7 @@ public sealed class SpoolWorkerTests : IDisposable
         await Assert.ThrowsAsync<SpoolException>(() => spool.RunAsync(store => store.Status));
         disk.Empty();
         Assert.NotEqual(before, (await spool.RunAsync(store => store.Status)).Instance);
-        Assert.Equal("it went back in time", (await spool.RunAsync(store => store.Load())).LostWhy);
+        Assert.StartsWith("it went back in time; ", (await spool.RunAsync(store => store.Load())).LostWhy, StringComparison.Ordinal);
     }
 
     [Fact]

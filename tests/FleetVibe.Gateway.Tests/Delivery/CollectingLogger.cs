@@ -7,6 +7,8 @@ internal sealed class CollectingLogger<T> : ILogger<T>
 {
     internal List<string> Lines { get; } = [];
 
+    internal List<Exception> Exceptions { get; } = [];
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
@@ -17,6 +19,7 @@ internal sealed class CollectingLogger<T> : ILogger<T>
         lock (Lines)
         {
             Lines.Add($"{logLevel}: {formatter(state, exception)}");
+            Exceptions.AddRange(exception is null ? [] : [exception]);
         }
     }
 }

@@ -85,6 +85,27 @@ public sealed class PostgresLogTests(PostgresServer server)
     }
 
     [RequiresPostgresFact]
+    public async Task Tables_of_an_earlier_release_are_brought_forward_once_nobody_else_uses_them()
+    {
+        using var test = new TestLog(cluster: server.Cluster);
+        await test.AdmitAsync();
+        await test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));
+        await test.Log.Writer.RunAsync(db =>
+        {
+            db.Execute("ALTER TABLE instances DROP COLUMN committed");
+            return db.Execute("UPDATE meta SET schema_version = 3");
+        });
+        Assert.Contains("stop them all", Assert.Throws<StoreUnusableException>(test.OpenAnother).Message, StringComparison.Ordinal);
+
+        test.Close();
+        server.Cluster.Execute("SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE application_name = 'fleetvibe'");
+        test.Reopen();
+        await test.CommitAsync(1, TestLog.Totals(5), TestLog.Part(2, 2));
+        var node = Assert.Single((await test.Log.StatusAsync()).Nodes);
+        Assert.Equal((5UL, 5UL), (node.SpoolsCommitted, node.PresentCommitted));
+    }
+
+    [RequiresPostgresFact]
     public async Task One_name_is_held_by_one_instance_whatever_gateway_is_asked()
     {
         using var test = new TestLog(cluster: server.Cluster);

@@ -225,6 +225,7 @@ public sealed class RollUpLogTests : IDisposable
             db.Execute("DROP TABLE roll_ups");
             db.Execute("DROP TABLE roll_up_marks");
             db.Execute("DROP TABLE revisions");
+            db.Execute("ALTER TABLE instances DROP COLUMN committed");
             return db.Execute("UPDATE meta SET schema_version = 1");
         });
 

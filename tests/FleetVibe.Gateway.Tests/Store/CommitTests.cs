@@ -185,6 +185,25 @@ public sealed class CommitTests : IDisposable
     }
 
     [Fact]
+    public async Task A_back_filled_window_lists_its_records_for_an_hour_after_its_last_revision()
+    {
+        _test.Clock.Advance(TimeSpan.FromHours(50));
+        await _test.AdmitAsync();
+        await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));
+        await _test.PutAsync(3, TestLog.NodePoint(), floor: 3);
+        _test.Clock.Advance(TimeSpan.FromMinutes(59));
+        await _test.CommitAsync(1, TestLog.Totals(4), TestLog.Part(4, 1, "gpu-2"));
+        _test.Clock.Advance(TimeSpan.FromMinutes(59));
+        await _test.Log.MaintainAsync();
+        Assert.Equal([1UL, 4UL], (await _test.Log.LoadWindowAsync(TestLog.Window())).Contributors.Select(c => c.Record.Seq));
+
+        // That of the other node is not below its floor.
+        _test.Clock.Advance(TimeSpan.FromMinutes(2));
+        await _test.Log.MaintainAsync();
+        Assert.Equal([4UL], (await _test.Log.LoadWindowAsync(TestLog.Window())).Contributors.Select(c => c.Record.Seq));
+    }
+
+    [Fact]
     public async Task The_horizon_moves_in_whole_hours_and_never_back()
     {
         var first = (await _test.Log.LoadWindowAsync(TestLog.Window())).Horizon;

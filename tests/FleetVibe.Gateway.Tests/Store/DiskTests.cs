@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FleetVibe.Gateway.Tests.Delivery;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FleetVibe.Gateway.Tests.Store;
@@ -104,8 +105,32 @@ public sealed class DiskTests
         var refused = Assert.Throws<StoreUnusableException>(() => test.Log);
 
         Assert.Contains(disk.Folder, refused.Message, StringComparison.Ordinal);
-        Assert.Contains("read-only", refused.Message, StringComparison.Ordinal);
+        Assert.Equal($"the commit log's folder {disk.Folder} is on a read-only disk: mount it for writing, or set data_dir to another folder", refused.Message);
         Assert.Single(Directory.GetFiles(disk.Folder, "*.db"));
+    }
+
+    [Fact]
+    public void A_folder_that_another_gateway_uses_is_refused_as_that()
+    {
+        using var test = new TestLog();
+        Assert.NotNull(test.Log.Identity);
+
+        var refused = Assert.Throws<StoreUnusableException>(() => DatabaseCommitLog.Open(test.Settings, test.Clock, NullLogger.Instance));
+        Assert.StartsWith($"another gateway uses {test.Folder} (its lock is ", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_no_log_is_told_in_a_sentence()
+    {
+        var logger = new CollectingLogger<DiskTests>();
+        using var test = new TestLog { Logger = logger };
+        Directory.CreateDirectory(test.Folder);
+        var path = Path.Combine(test.Folder, CommitLogFile.FileName);
+        File.WriteAllText(path, new string('x', 8192));
+
+        Assert.Equal(2, test.Log.Identity.Generation);
+        Assert.StartsWith($"Error: The commit log {path} cannot be read: SQLite Error 26", logger.Lines[0], StringComparison.Ordinal);
+        Assert.Empty(logger.Exceptions);
     }
 
     [Fact]

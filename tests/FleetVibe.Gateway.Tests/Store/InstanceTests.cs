@@ -67,6 +67,44 @@ public sealed class InstanceTests : IDisposable
     }
 
     [Fact]
+    public async Task Requests_are_counted_for_each_spool_beside_the_act()
+    {
+        await _test.AdmitAsync(instance: 1);
+        await _test.CommitAsync(0, TestLog.Totals(3), TestLog.Part(1, 3));
+        _test.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _test.AdmitAsync(instance: 2);
+        await _test.CommitAsync(1, TestLog.Totals(10), TestLog.Part(2, 2), TestLog.Part(1, 5, instance: 2));
+        await _test.CommitAsync(1, TestLog.Totals(10), TestLog.Part(1, 5, instance: 2));
+
+        var node = Assert.Single((await _test.Log.StatusAsync()).Nodes);
+        Assert.Equal((10UL, 2U, 10UL), (node.Committed, node.Spools, node.SpoolsCommitted));
+        Assert.Equal((TestLog.Instance(2), 5UL), (node.PresentSpool, node.PresentCommitted));
+    }
+
+    [Fact]
+    public async Task A_log_of_the_third_schema_knows_the_only_spool_of_a_node_and_not_two_apart()
+    {
+        await _test.AdmitAsync(instance: 1);
+        await _test.AdmitAsync("gpu-2", instance: 4);
+        await _test.AdmitAsync("gpu-3", instance: 5);
+        await _test.CommitAsync(
+            0, TestLog.Totals(17), TestLog.Part(1, 3), TestLog.Part(1, 5, instance: 2), TestLog.Part(1, 9, "gpu-2", instance: 4));
+        await _test.Log.Writer.RunAsync(db =>
+        {
+            db.Execute("ALTER TABLE instances DROP COLUMN committed");
+            return db.Execute("UPDATE meta SET schema_version = 3");
+        });
+
+        _test.Reopen();
+        await _test.CommitAsync(1, TestLog.Totals(20), TestLog.Part(2, 2, "gpu-2", instance: 4), TestLog.Part(1, 1, "gpu-3", instance: 5));
+
+        var nodes = (await _test.Log.StatusAsync()).Nodes;
+        Assert.Equal([(8UL, false, false), (11UL, true, true), (1UL, true, true)], nodes.Select(n => (n.Committed, n.HasSpoolsCommitted, n.HasPresentCommitted)));
+        Assert.Equal([11UL, 1UL], nodes.Skip(1).Select(n => n.PresentCommitted));
+        Assert.Equal([11UL, 1UL], nodes.Skip(1).Select(n => n.SpoolsCommitted));
+    }
+
+    [Fact]
     public async Task Only_the_holders_points_are_taken()
     {
         Assert.Null(await _test.PutAsync(1, TestLog.NodePoint()));

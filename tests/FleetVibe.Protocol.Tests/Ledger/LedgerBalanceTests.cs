@@ -1,6 +1,7 @@
 using CsCheck;
 using FleetVibe.Protocol.Ledger;
 using FleetVibe.Protocol.V1;
+using Google.Protobuf;
 
 namespace FleetVibe.Protocol.Tests.Ledger;
 
@@ -84,13 +85,54 @@ public class LedgerBalanceTests
         account.Gateway!.Spools = 2;
         var balance = Judge(account);
         Assert.Equal(BalanceState.Balanced, balance.State);
-        Assert.Equal("the gateway counts 2 spools of this name, the agent only its present one", balance.Note);
+        Assert.Equal(["the gateway counts 2 spools of this name, the agent only its present one", "what an earlier spool held unsent when it was given up is in no count"], balance.Notes);
+        Assert.True(balance.IsHalfChecked);
 
         account.Gateway.Committed = 9;
         Assert.Equal(BalanceState.Broken, Judge(account).State);
 
         // Between two readings the spool was lost and begun again.
         Assert.Equal(BalanceState.Balanced, LedgerBalance.Of(Account(Agent(700, 0, 0, 700), 500), account with { Gateway = new NodeCommitted { Committed = 700, Spools = 2 } }).State);
+    }
+
+    [Fact]
+    public void A_spool_is_compared_with_what_the_gateway_has_of_that_spool()
+    {
+        var (present, earlier) = (ByteString.CopyFrom(2), ByteString.CopyFrom(1));
+        NodeAccount Of(ByteString agents, ulong acked, ByteString gateways, ulong presentCommitted, ulong committed, uint spools = 2)
+        {
+            var agent = Agent(acked, 0, 0, acked);
+            agent.Instance = agents;
+            var gateway = new NodeCommitted { Node = "a", Committed = committed, Spools = spools, PresentSpool = gateways, PresentCommitted = presentCommitted };
+            return new NodeAccount("a", agent, true, gateway);
+        }
+
+        var balance = Judge(Of(present, 12, present, 12, 40));
+        Assert.Equal((BalanceState.Balanced, true, false), (balance.State, balance.FollowsAnother, balance.IsHalfChecked));
+        Assert.Equal("the gateway has 28 committed of earlier spools of this name, and 12 of the present one", balance.Notes[0]);
+        Assert.Equal(
+            ["the gateway committed 24 of the present spool, more than the 12 that the agent has acknowledged, 0 spooled and 0 open"],
+            Judge(Of(present, 12, present, 24, 52)).Faults);
+        Assert.Equal(
+            ["the gateway committed 11 of the present spool, fewer than the 12 that the agent has acknowledged"],
+            Judge(Of(present, 12, present, 11, 40)).Faults);
+
+        // The new spool holds the name and has sent nothing, or is not heard yet.
+        Assert.Equal(BalanceState.Balanced, Judge(Of(present, 0, present, 0, 500, spools: 1)).State);
+        Assert.Equal(BalanceState.UnderWay, Judge(Of(earlier, 28, present, 0, 28)).State);
+        Assert.Equal(BalanceState.Balanced, LedgerBalance.Of(Of(earlier, 28, earlier, 28, 28, spools: 1), Of(present, 29, present, 29, 57)).State);
+    }
+
+    [Fact]
+    public void A_spool_in_place_of_a_lost_one_says_since_when_and_what_nobody_counts()
+    {
+        var agent = Agent(10, 0, 0, 10);
+        agent.ReplacesLostUnixMs = 1_795_507_200_000;
+        var balance = Judge(Account(agent, 10));
+
+        Assert.Equal((BalanceState.Balanced, true), (balance.State, balance.FollowsAnother));
+        Assert.Equal(["since 2026-11-24 08:00:00 UTC its spool is one in place of a lost one: what that held unsent is in no count"], balance.Notes);
+        Assert.False(Judge(Account(Agent(10, 0, 0, 10), 10)).FollowsAnother);
     }
 
     [Fact]
@@ -150,6 +192,9 @@ public class LedgerBalanceTests
 
         (gateway.Committed, gateway.Undecodable) = (31, 2);
         Assert.Equal(["31 requests committed in all, 30 over the nodes", "2 requests undecodable in all, 0 over the nodes"], LedgerBalance.OfGateway(gateway).Faults);
+
+        (gateway.Committed, gateway.Undecodable, gateway.Nodes[1].SpoolsCommitted) = (30, 0, 10);
+        Assert.Equal(["20 requests of b committed in all, 10 over its spools"], LedgerBalance.OfGateway(gateway).Faults);
     }
 
     [Fact]

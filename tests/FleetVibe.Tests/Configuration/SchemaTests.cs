@@ -51,6 +51,15 @@ public class SchemaTests
         Assert.Contains($"| `{name}` |", end < 0 ? section : section[..end], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("spool_max_bytes", "16MiB to 1TiB")]
+    [InlineData("store_max_bytes", "64MiB to 16TiB")]
+    [InlineData("window_retention", "1h to 30d")]
+    [InlineData("heartbeat", "1s to 10s")]
+    [InlineData("batch_lines", "1 to 100000")]
+    public void The_reference_names_the_limits_of_a_key(string name, string limits) => Assert.Contains(
+        limits, ReferenceText.Markdown().Split('\n').Single(line => line.StartsWith($"| `{name}` |", StringComparison.Ordinal)), StringComparison.Ordinal);
+
     /// <summary>Set FLEETVIBE_ACCEPT=1 to write the page anew.</summary>
     [Fact]
     public void The_reference_page_is_what_the_schema_says()

@@ -69,6 +69,17 @@ public sealed class AskingTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_time_that_was_coalesced_says_which_level_has_it()
+    {
+        _answers.Failure = new RpcException(new Status(StatusCode.NotFound, "nothing is committed"));
+        _answers.OnlyLevel = WindowLevel._1M;
+
+        Assert.Equal(ExitCodes.VerdictFailed, await Explain(new WindowQuestion("m", "t", null, DateTimeOffset.FromUnixTimeSeconds(1_795_507_209))));
+        Assert.Equal(
+            "fleetvibe: m / t: nothing is committed; an agent coalesced that time into a larger window: --level 1m has it", _error.ToString().TrimEnd());
+    }
+
+    [Fact]
     public async Task Nobody_at_the_address_is_unreachable()
     {
         var address = Address;
@@ -108,6 +119,8 @@ public sealed class AskingTests : IAsyncLifetime, IDisposable
     {
         public RpcException? Failure { get; set; }
 
+        public WindowLevel? OnlyLevel { get; set; }
+
         public ExplainWindowRequest? Asked { get; set; }
     }
 
@@ -119,7 +132,7 @@ public sealed class AskingTests : IAsyncLifetime, IDisposable
         public override Task<ExplainWindowReply> ExplainWindow(ExplainWindowRequest request, ServerCallContext context)
         {
             answers.Asked = request;
-            return answers.Failure is { } failure
+            return answers.Failure is { } failure && request.Level != answers.OnlyLevel
                 ? throw failure
                 : Task.FromResult(new ExplainWindowReply
                 {

@@ -2,6 +2,7 @@ using FleetVibe.Metrics.Windows;
 using FleetVibe.Protocol.Cluster;
 using FleetVibe.Protocol.Mapping;
 using FleetVibe.Protocol.V1;
+using FleetVibe.Verbs;
 using FleetVibe.Verbs.Explain;
 
 namespace FleetVibe.Tests.Verbs;
@@ -35,7 +36,8 @@ public class ExplainTests
         Assert.Contains(
             """
             40 requests are of records that the log no longer lists: it does so for an
-            hour. Hosts in the window: gpu-node-01, gpu-node-02.
+            hour after a window's last revision. Hosts in the window: gpu-node-01,
+            gpu-node-02.
             """, Text(reply), StringComparison.Ordinal);
     }
 
@@ -68,6 +70,29 @@ public class ExplainTests
 
         Assert.Contains("response time: no value", Text(reply), StringComparison.Ordinal);
         Assert.EndsWith("In these 10 seconds no request ended; all 2 expected nodes are in it; it is final. ", Text(reply).ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gpu-node-01", "In these 10 seconds no request is known to have ended; 1 of 2 expected nodes are in it (gpu-node-01 missing)")]
+    [InlineData("gpu-node-01 gpu-node-02", "In these 10 seconds no request is known to have ended; all 2 expected nodes are missing (gpu-node-01, gpu-node-02)")]
+    public void Where_a_node_is_missing_nobody_says_that_nothing_ended(string missing, string said)
+    {
+        var reply = Window(final: false);
+        reply.Window.Totals = new WindowTotals();
+        reply.MissingHosts.Add(missing.Split(' '));
+
+        Assert.StartsWith(said, WindowText.Meaning(reply, TotalsMapper.FromWire(reply.Window.Totals)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_help_shows_the_level_as_a_user_writes_it()
+    {
+        var text = new StringWriter();
+        var parsed = CommandLine.Create().Parse(["explain", "--help"]);
+        parsed.Invoke(new System.CommandLine.InvocationConfiguration { Output = text });
+
+        Assert.Contains("[default: 10s]", text.ToString(), StringComparison.Ordinal);
+        Assert.Equal("--level: \"2m\" is no window length: write 10s, 1m, 5m or 1h", Assert.Single(ExplainCommand.Create().Parse(["--model", "m", "--window", "1795507204", "--aggregator", "http://127.0.0.1:1", "--level", "2m"]).Errors).Message);
     }
 
     [Theory]

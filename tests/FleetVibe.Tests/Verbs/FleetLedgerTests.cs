@@ -72,6 +72,21 @@ public class FleetLedgerTests
     }
 
     [Fact]
+    public void A_ledger_claims_no_more_than_was_checked()
+    {
+        Assert.EndsWith("\neverything balances\n", Text(AtRest()), StringComparison.Ordinal);
+        var fleet = AtRest();
+        fleet.Nodes[0].Ledger.ReplacesLostUnixMs = 1_795_507_200_000;
+        var text = Text(fleet);
+
+        Golden.IsNarrow(text);
+        Assert.Contains("note: gpu-node-01: since 2026-11-24 08:00:00 UTC its spool is one in place of", text, StringComparison.Ordinal);
+        Assert.Equal("all that is counted balances; what earlier spools of 1 node held unsent is in no count", LedgerText.Verdict(FleetLedger.From(fleet, fleet)));
+        fleet.Gateway.Nodes[0].Spools = 2;
+        Assert.EndsWith("; whether the gateway has too much of 1 node cannot be seen", LedgerText.Verdict(FleetLedger.From(fleet, fleet)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_difference_that_a_second_reading_explains_is_none()
     {
         var first = AtRest();

@@ -30,22 +30,19 @@ internal static class ExplainCommand
                 return default;
             },
         };
-        var level = new Option<WindowLevel>("--level")
+        var level = new Option<string>("--level")
         {
             Description = "Length of the window: 10s, 1m, 5m or 1h. Above 10s only what an agent coalesced is committed; the roll-up beside it holds the rest too.",
             HelpName = "LENGTH",
-            DefaultValueFactory = _ => WindowLevel._10S,
-            CustomParser = result =>
-            {
-                if (LevelText.TryParse(result.Tokens[0].Value, out var found))
-                {
-                    return found;
-                }
-
-                result.AddError($"--level: \"{result.Tokens[0].Value}\" is no window length: write 10s, 1m, 5m or 1h");
-                return default;
-            },
+            DefaultValueFactory = _ => LevelText.Of(WindowLevel._10S),
         };
+        level.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && !LevelText.TryParse(text, out _))
+            {
+                result.AddError($"--level: \"{text}\" is no window length: write 10s, 1m, 5m or 1h");
+            }
+        });
         var command = new Command("explain", "Shows one committed window of a running fleet: who is in it, who is missing, what was refused, and its figures.\n\n"
             + "Exit codes: 0 shown; 1 nothing is committed of it; 2 the command line is wrong; 3 no answer.");
         aggregator.AddTo(command);
@@ -62,7 +59,8 @@ internal static class ExplainCommand
                 return ExitCodes.Usage;
             }
 
-            var question = new WindowQuestion(result.GetRequiredValue(model), result.GetValue(task), result.GetValue(variant), result.GetRequiredValue(window), result.GetValue(level));
+            var length = LevelText.TryParse(result.GetRequiredValue(level), out var known) ? known : WindowLevel._10S;
+            var question = new WindowQuestion(result.GetRequiredValue(model), result.GetValue(task), result.GetValue(variant), result.GetRequiredValue(window), length);
             return await AggregatorCall.RunAsync(peer, Console.Error, client => AnswerAsync(client, question, TimeProvider.System, Console.Out, Console.Error, cancellation));
         });
         return command;
@@ -85,19 +83,45 @@ internal static class ExplainCommand
 
         try
         {
-            var request = new ExplainWindowRequest { Series = series, Level = question.Level, At = question.At.ToUnixTimeSeconds() };
-            WindowText.Write(output, await client.ExplainWindowAsync(request, AggregatorCall.Options(time, cancellation)));
-            return ExitCodes.Ok;
-        }
-        catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
-        {
-            await error.WriteLineAsync($"fleetvibe: {WindowText.NameOf(series)}: {e.Status.Detail}; a window is committed some seconds after its end, and names must be as the points have them");
+            var (window, nothing) = await AskAsync(question.Level);
+            if (window is not null)
+            {
+                WindowText.Write(output, window);
+                return ExitCodes.Ok;
+            }
+
+            var larger = new List<string>();
+            foreach (var level in Enum.GetValues<WindowLevel>().Where(level => level > question.Level))
+            {
+                if ((await AskAsync(level)).Window is not null)
+                {
+                    larger.Add(LevelText.Of(level));
+                }
+            }
+
+            var cure = larger.Count > 0
+                ? $"an agent coalesced that time into a larger window: --level {string.Join(" and --level ", larger)} {(larger.Count == 1 ? "has" : "have")} it"
+                : "a window is committed some seconds after its end, and names must be as the points have them";
+            await error.WriteLineAsync($"fleetvibe: {WindowText.NameOf(series)}: {nothing}; {cure}");
             return ExitCodes.VerdictFailed;
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
         {
             await error.WriteLineAsync($"fleetvibe: {e.Status.Detail}");
             return ExitCodes.Usage;
+        }
+
+        async Task<(ExplainWindowReply? Window, string Nothing)> AskAsync(WindowLevel level)
+        {
+            try
+            {
+                var request = new ExplainWindowRequest { Series = series, Level = level, At = question.At.ToUnixTimeSeconds() };
+                return (await client.ExplainWindowAsync(request, AggregatorCall.Options(time, cancellation)), "");
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
+            {
+                return (null, e.Status.Detail);
+            }
         }
     }
 }

@@ -17,4 +17,12 @@ internal static class LevelText
         };
         return known;
     }
+
+    public static string Of(WindowLevel level) => level switch
+    {
+        WindowLevel._1M => "1m",
+        WindowLevel._5M => "5m",
+        WindowLevel._1H => "1h",
+        _ => "10s",
+    };
 }

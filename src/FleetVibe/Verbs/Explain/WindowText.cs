@@ -47,9 +47,10 @@ internal static class WindowText
         var window = reply.Window;
         var present = window.ExpectedHosts.Count - reply.MissingHosts.Count;
         var nodes = window.ExpectedHosts.Count == 0 ? "no node was expected"
+            : present == 0 ? $"{(reply.MissingHosts.Count == 1 ? "the only expected node is" : $"all {reply.MissingHosts.Count} expected nodes are")} missing ({string.Join(", ", reply.MissingHosts)})"
             : reply.MissingHosts.Count == 0 ? $"all {window.ExpectedHosts.Count} expected nodes are in it"
             : $"{present} of {window.ExpectedHosts.Count} expected nodes are in it ({string.Join(", ", reply.MissingHosts)} missing)";
-        var served = totals.Requests == 0 ? "no request ended"
+        var served = totals.Requests == 0 ? reply.MissingHosts.Count == 0 ? "no request ended" : "no request is known to have ended"
             : $"{totals.Requests} {(totals.Requests == 1 ? "request" : "requests")} ended, {totals.Errors} of them in an error";
         var latency = totals.ResponseTime.Quantile(500) is { } p50 && totals.ResponseTime.Quantile(950) is { } p95
             ? $"; half took at most {Ms(p50.Estimate)} ms and 95 % at most {Ms(p95.Estimate)} ms ({Trust(totals.ResponseTime)})"
@@ -117,7 +118,7 @@ internal static class WindowText
 
         if (forgotten > 0 || (window.Contributors.Count == 0 && window.Hosts.Count > 0))
         {
-            WrappedText.Write(output, "", $"{forgotten} requests are of records that the log no longer lists: it does so for an hour. Hosts in the window: {string.Join(", ", window.Hosts)}.");
+            WrappedText.Write(output, "", $"{forgotten} requests are of records that the log no longer lists: it does so for an hour after a window's last revision. Hosts in the window: {string.Join(", ", window.Hosts)}.");
             output.WriteLine();
         }
 

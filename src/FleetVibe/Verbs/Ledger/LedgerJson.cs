@@ -29,7 +29,9 @@ internal static class LedgerJson
                 Agent = Agent(n.Account.Agent),
                 Gateway = Gateway(n.Account.Gateway),
                 n.Balance.Faults,
-                n.Balance.Note,
+                Note = n.Balance.Notes.Count > 0 ? string.Join("; ", n.Balance.Notes) : null,
+                n.Balance.FollowsAnother,
+                n.Balance.IsHalfChecked,
             }),
             Fleet = new
             {
@@ -68,5 +70,8 @@ internal static class LedgerJson
         a.DroppedSpoolFull, a.NodePointsCoalesced, a.RecordsCoalesced,
     };
 
-    private static object? Gateway(NodeCommitted? g) => g is null ? null : new { g.Committed, g.Late, g.Future, g.Undecodable };
+    private static object? Gateway(NodeCommitted? g) => g is null ? null : new
+    {
+        g.Committed, g.Late, g.Future, g.Undecodable, PresentSpoolCommitted = g.HasPresentCommitted ? g.PresentCommitted : (ulong?)null,
+    };
 }

@@ -24,9 +24,9 @@ internal static class LedgerText
             output.WriteLine();
         }
 
-        foreach (var note in ledger.Nodes.Where(n => n.Balance.Note is not null))
+        foreach (var (node, note) in ledger.Nodes.SelectMany(n => n.Balance.Notes.Select(note => (n.Account.Node, note))))
         {
-            WrappedText.Write(output, "note: ", $"{note.Account.Node}: {note.Balance.Note}");
+            WrappedText.Write(output, "note: ", $"{node}: {note}");
         }
 
         foreach (var fault in ledger.Faults)
@@ -61,11 +61,17 @@ internal static class LedgerText
 
         var silent = ledger.Nodes.Count(n => n.Balance.State == BalanceState.NotHeard);
         var unknown = silent == 0 ? "" : $"; {silent} of {ledger.Nodes.Count} nodes {(silent == 1 ? "is" : "are")} not heard, and what waits there is not known";
+        var lost = ledger.Nodes.Count(n => n.Balance.FollowsAnother);
+        var half = ledger.Nodes.Count(n => n.Balance.IsHalfChecked);
+        var limits = (lost == 0 ? "" : $"; what earlier spools of {Nodes(lost)} held unsent is in no count")
+            + (half == 0 ? "" : $"; whether the gateway has too much of {Nodes(half)} cannot be seen");
         return ledger.Nodes.Count == 0 ? "no node has reported yet"
-            : (ledger.State == BalanceState.Balanced
-                ? "everything balances"
-                : $"every sum adds up; under way: {ledger.OnTheWay} requests, {gateway.PointsQueued} points") + unknown;
+            : (ledger.State != BalanceState.Balanced ? $"every sum adds up; under way: {ledger.OnTheWay} requests, {gateway.PointsQueued} points"
+                : limits.Length > 0 ? "all that is counted balances"
+                : "everything balances") + limits + unknown;
     }
+
+    private static string Nodes(int count) => count == 1 ? "1 node" : $"{count} nodes";
 
     private static LedgerRow Fleet(FleetLedger ledger)
     {
