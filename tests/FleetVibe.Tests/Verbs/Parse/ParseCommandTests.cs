@@ -140,7 +140,7 @@ public sealed class ParseCommandTests : IDisposable
             {{log}}: json_log, 2 requests, 1 line skipped
               line 1: 2026-11-24T08:00:00.000Z m, default: Success, duration 1.5 s, ttft none, 2 + 3 tokens
               line 4: 2025-11-24T16:00:00.000Z (model of the source), default: Success, duration none, ttft none, 0 + 0 tokens
-              skipped 2: bad_timestamp: no `timestamp`, or in none of the known forms: 2025-11-24T06:00:04.123Z with any fraction and offset, 2025-11-24 06:00:04,123, 2025/11/24 - 06:00:04, 24/Nov/2025:06:00:04 +0000, unix time in s, ms, us or ns: {"timestamp":0}
+              skipped 2: bad_timestamp: no `timestamp`, or in none of the known forms: 2025-11-24T06:00:04.123Z with any fraction and offset, 2025-11-24 06:00:04,123, 2025/11/24 - 06:00:04, 24/Nov/2025:06:00:04 +0000, unix time in s, ms, us or ns; of the years 1970 to 2099: {"timestamp":0}
               note: 1 lines name no model: set model in the source
 
             """,
