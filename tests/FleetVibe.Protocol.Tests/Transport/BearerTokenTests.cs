@@ -40,8 +40,8 @@ public sealed class BearerTokenTests : IDisposable
             var token = BearerToken.FromFile(Path.Combine(folder, "token"));
             Assert.Equal("first", token.Current);
 
-            Directory.CreateSymbolicLink(data + "_tmp", "other");
-            File.Move(data + "_tmp", data, overwrite: true);
+            Directory.Delete(data);
+            Directory.CreateSymbolicLink(data, "other");
             Assert.Equal("other", token.Current);
         }
         finally
