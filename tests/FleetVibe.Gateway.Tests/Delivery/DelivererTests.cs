@@ -35,7 +35,6 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
     {
         Configure(s => s with { Token = BearerToken.FromText("secret"), Bucket = "fleet" });
         await PutAsync(3);
-
         Assert.Equal(TimeSpan.FromSeconds(1), await StepAsync());
 
         var request = Assert.Single(_telegraf.Requests);
@@ -55,7 +54,6 @@ public sealed class DelivererTests : IAsyncLifetime, IDisposable
     {
         Configure(s => s with { BatchLines = 50 });
         await PutAsync(60);
-
         Assert.Equal(TimeSpan.Zero, await StepAsync());
         Assert.Equal(TimeSpan.FromSeconds(1), await StepAsync());
 
