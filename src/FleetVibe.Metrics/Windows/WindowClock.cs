@@ -6,7 +6,8 @@ public static class WindowClock
     /// <summary>Length of the base window.</summary>
     public const int BaseSeconds = 10;
 
-    private static readonly DateTimeOffset End = new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    /// <summary>From here on nothing happens: 2100.</summary>
+    public static readonly DateTimeOffset End = new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Whether something can have happened then: after 1970 began and before 2100. A default value is no moment.</summary>
     public static bool Covers(DateTimeOffset moment) => moment > DateTimeOffset.UnixEpoch && moment < End;

@@ -186,7 +186,9 @@ internal sealed class BatchReading
         configured ?? SeriesInterner.Clean(Encoding.UTF8.GetBytes(entry.Length > 0 ? entry : hello));
 
     private static DateTimeOffset? MomentOf(long microseconds) =>
-        microseconds > 0 && microseconds < 4_102_444_800_000_000 ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond) : null;
+        microseconds > 0 && microseconds < (WindowClock.End - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond
+            ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond)
+            : null;
 
     private static bool IsTime(double seconds) => double.IsFinite(seconds) && seconds >= 0;
 
